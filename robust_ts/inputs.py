@@ -1,0 +1,190 @@
+"""Arrays and labels from a user, validated once, here, with the errors a user reads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+#: What the axes of an input are called, by their number, for series and image networks.
+AXES = {1: ("n_channels", "n_timesteps"), 2: ("n_channels", "height", "width")}
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Validated training data.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_channels, *space), float32
+        Never written to: it may share memory with the user's array.
+    y : ndarray of shape (n_samples,), int64
+        Class indices into ``classes``.
+    classes : ndarray of shape (n_classes,)
+        The labels, sorted.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    classes: np.ndarray
+
+
+def check_training_set(estimator: Any, X: Any, y: Any, *, space_axes: int = 1) -> TrainingSet:
+    """Validate what a user gave to ``fit``.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Receives ``n_features_in_`` and, for DataFrames, ``feature_names_in_``.
+    X : array-like of shape (n, t) or (n, c, t); for images (n, h, w) or (n, c, h, w)
+        Numbers, all finite.
+    y : array-like of shape (n,)
+        Labels of at least two classes.
+    space_axes : {1, 2}, default=1
+        1 for series networks, 2 for image networks.
+
+    Raises
+    ------
+    ValueError
+        With the reason, the place and the remedy.
+    """
+    _check_lengths(X, y)
+    _check_not_ragged(X)
+    X, y = validate_data(estimator, X, y, dtype=np.float32, allow_nd=True, ensure_all_finite=False)
+    check_classification_targets(y)
+    X = _check_array(X, space_axes, estimator)
+    classes, encoded = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"y holds one class only ({classes[0]!r}): {type(estimator).__name__} needs samples "
+            "of at least two classes."
+        )
+    return TrainingSet(X, encoded.astype(np.int64), classes)
+
+
+def check_prediction_input(
+    estimator: Any, X: Any, input_shape: Sequence[int], *, space_axes: int = 1
+) -> np.ndarray:
+    """Validate what a user gave to ``predict``: as at fit, with the same channels and steps.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The fitted estimator.
+    X : array-like
+        As at fit.
+    input_shape : sequence of int
+        ``(n_channels, *space)`` at fit.
+    space_axes : {1, 2}, default=1
+        1 for series networks, 2 for image networks.
+
+    Raises
+    ------
+    ValueError
+        With the reason, the place and the remedy.
+    """
+    _check_not_ragged(X)
+    # scikit-learn compares the second axis, which is the number of steps only in 2-D input.
+    if np.asarray(X).ndim == space_axes + 2:
+        _check_shape(np.asarray(X).shape[1:], input_shape)
+    X = validate_data(
+        estimator, X, dtype=np.float32, allow_nd=True, ensure_all_finite=False, reset=False
+    )
+    X = _check_array(X, space_axes, estimator)
+    _check_shape(X.shape[1:], input_shape)
+    return X
+
+
+def channel_statistics(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each channel over samples and space, as float32.
+
+    The deviation of a constant channel is given as 1, so that dividing by it is harmless.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, c, *space)
+        Finite numbers.
+    """
+    axes = (0, *range(2, X.ndim))
+    mean = X.mean(axis=axes, dtype=np.float64)
+    scale = np.sqrt(np.square(X - mean.reshape(1, -1, *[1] * (X.ndim - 2))).mean(axis=axes))
+    # Rounding leaves a trace of deviation in a constant channel.
+    scale[scale <= 1e-6 * np.maximum(np.abs(mean), 1e-30)] = 1.0
+    return mean.astype(np.float32), scale.astype(np.float32)
+
+
+def _check_lengths(X: Any, y: Any) -> None:
+    if y is None or not hasattr(X, "__len__") or not hasattr(y, "__len__"):
+        return  # scikit-learn has a message for each of these
+    if len(y) > 0 and not hasattr(X, "nnz") and len(X) != len(y):
+        raise ValueError(
+            f"X and y have inconsistent numbers of samples: {len(X)} and {len(y)}. Give one label "
+            "a sample."
+        )
+
+
+def _check_not_ragged(X: Any) -> None:
+    """Refuse series of different lengths, which NumPy can only hold as objects."""
+    if isinstance(X, np.ndarray) and X.dtype != object:
+        return
+    if not isinstance(X, (list, tuple, np.ndarray)) or len(X) == 0:
+        return
+    shapes = [np.shape(x) if not _is_ragged(x) else "ragged" for x in X]
+    odd = next((i for i, s in enumerate(shapes) if s != shapes[0] or s == "ragged"), None)
+    if odd is not None:
+        raise ValueError(
+            f"X holds series of different shapes: X[0] is {shapes[0]}, X[{odd}] is {shapes[odd]}. "
+            "Pad or cut them to one length, for example with numpy.pad."
+        )
+
+
+def _is_ragged(x: Any) -> bool:
+    try:
+        return np.asarray(x).dtype == object and not isinstance(x, np.ndarray)
+    except ValueError:
+        return True
+
+
+def _check_array(X: np.ndarray, space_axes: int, estimator: Any) -> np.ndarray:
+    """Bring X to ``(n, c, *space)`` and check that every number is finite."""
+    names = AXES[space_axes]
+    if X.ndim not in (space_axes + 1, space_axes + 2):
+        raise ValueError(
+            f"X has {X.ndim} dimensions, shape {X.shape}; {type(estimator).__name__} with this "
+            f"backbone takes (n_samples, {', '.join(names[1:])}) or "
+            f"(n_samples, {', '.join(names)})."
+        )
+    if 0 in X.shape:
+        raise ValueError(f"X is empty: its shape is {X.shape}.")
+    _check_finite(X)
+    return X[:, np.newaxis] if X.ndim == space_axes + 1 else X
+
+
+def _check_finite(X: np.ndarray) -> None:
+    # One pass without a mask: the sum is finite unless something is wrong (or overflows).
+    with np.errstate(all="ignore"):
+        if np.isfinite(X.sum(dtype=np.float64)):
+            return
+    bad = ~np.isfinite(X)
+    if not bad.any():
+        return
+    first = tuple(int(i[0]) for i in np.nonzero(bad))
+    n_nan = int(np.isnan(X).sum())
+    raise ValueError(
+        f"X contains {int(bad.sum())} values that are no finite float32: {n_nan} NaN and "
+        f"{int(bad.sum()) - n_nan} inf, the first at X[{', '.join(map(str, first))}]. Impute them "
+        "or drop those samples; nothing is repaired silently."
+    )
+
+
+def _check_shape(shape: Sequence[int], expected: Sequence[int]) -> None:
+    if tuple(shape) == tuple(expected):
+        return
+    names = AXES[len(expected) - 1]
+    wanted = ", ".join(f"{n}={e}" for n, e in zip(names, expected, strict=True))
+    raise ValueError(
+        f"X has samples of shape {tuple(shape)}, but the classifier was fitted on "
+        f"{tuple(expected)} ({wanted}). Give the same channels and steps as in fit."
+    )

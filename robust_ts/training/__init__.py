@@ -1,0 +1,17 @@
+"""Devices, seeding, the epoch loop and its history. Nothing here knows of backdoors."""
+
+from robust_ts.training.device import resolve_device, resolve_precision
+from robust_ts.training.history import History
+from robust_ts.training.loop import Schedule, Trainer, predict_batches
+from robust_ts.training.seeding import derive_seeds, isolated_rng
+
+__all__ = [
+    "History",
+    "Schedule",
+    "Trainer",
+    "derive_seeds",
+    "isolated_rng",
+    "predict_batches",
+    "resolve_device",
+    "resolve_precision",
+]

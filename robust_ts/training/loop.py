@@ -1,0 +1,236 @@
+"""The one training loop: device-resident data, seeded shuffling, AdamW, one-cycle rate."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+#: Maps (per-sample losses, indices into the training set) to the scalar that is minimized.
+Objective = Callable[[Tensor, Tensor], Tensor]
+
+#: Share of the run in which the learning rate rises, and where it starts and ends relative
+#: to its peak (one-cycle policy, Smith and Topin 2018; the values are PyTorch's defaults).
+WARM_UP, START, END = 0.3, 1 / 25, 1 / 25e4
+
+#: Automatic epochs: enough steps for a small set to converge, enough passes for a large one.
+TARGET_STEPS, MIN_EPOCHS, MAX_EPOCHS = 1000, 20, 100
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast to train.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the training set.
+    batch_size : int
+        Samples a step; batches are made equal, so none is tiny.
+    learning_rate : float
+        Peak rate of the one-cycle schedule.
+    weight_decay : float
+        Decoupled weight decay of AdamW.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+
+    @classmethod
+    def resolve(
+        cls,
+        n_samples: int,
+        epochs: int | None,
+        batch_size: int | None,
+        learning_rate: float,
+        weight_decay: float,
+    ) -> "Schedule":
+        """Fill in what was left to the library, from the size of the data.
+
+        ``batch_size=None`` takes about an eighth of a small set, 64 at most; ``epochs=None``
+        takes as many as make 1000 steps, between 20 and 100.
+        """
+        size = batch_size or int(min(64, max(8, n_samples // 8)))
+        steps = n_batches(n_samples, size)
+        auto = int(min(MAX_EPOCHS, max(MIN_EPOCHS, math.ceil(TARGET_STEPS / steps))))
+        return cls(epochs or auto, size, learning_rate, weight_decay)
+
+    def rate(self, progress: float) -> float:
+        """Learning rate at ``progress`` in 0..1 of the run."""
+        peak = self.learning_rate
+        if progress < WARM_UP:
+            return _cosine(START * peak, peak, progress / WARM_UP)
+        return _cosine(peak, END * peak, (progress - WARM_UP) / (1 - WARM_UP))
+
+
+def _cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * min(share, 1.0))) / 2
+
+
+def n_batches(n_samples: int, batch_size: int) -> int:
+    """Count equal batches of at most ``batch_size``, none of them of a single sample."""
+    return max(1, min(math.ceil(n_samples / batch_size), n_samples // 2))
+
+
+def mean_loss(losses: Tensor, index: Tensor) -> Tensor:
+    """Average the per-sample losses: the objective of ordinary training."""
+    return losses.mean()
+
+
+class Trainer:
+    """Train one network on one set, an epoch at a time.
+
+    The caller iterates ``epochs()`` and may change ``targets``, ``subset`` and ``objective``
+    between epochs. After each epoch ``losses`` holds, for every sample of the set, the loss
+    that it had when its batch was last seen.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Maps ``(n, c, *space)`` to logits; is moved to ``device``.
+    X : Tensor of shape (n, c, *space)
+        Training inputs; moved to ``device`` once.
+    y : Tensor of shape (n,)
+        Class indices.
+    schedule : Schedule
+        Epochs, batches and rates.
+    generator : torch.Generator
+        CPU generator of the shuffling.
+    device, dtype
+        Where and in which precision to compute.
+    class_weight : Tensor of shape (n_classes,), optional
+        Weight of the loss by class of the current target.
+    stage : str
+        Name in the history.
+    progress : bool
+        Show a progress bar.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        X: Tensor,
+        y: Tensor,
+        schedule: Schedule,
+        *,
+        generator: torch.Generator,
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+        class_weight: Tensor | None = None,
+        stage: str = "main",
+        progress: bool = False,
+    ) -> None:
+        self.network = network.to(device)
+        self.X, self.targets = X.to(device), y.to(device)
+        self.schedule, self.generator = schedule, generator
+        self.device, self.dtype = device, dtype
+        self.class_weight = None if class_weight is None else class_weight.to(device)
+        self.stage, self.progress = stage, progress
+        self.objective: Objective = mean_loss
+        self.subset: Tensor | None = None
+        self.losses = torch.full((len(X),), float("nan"), device=device)
+        self.records: list[dict[str, Any]] = []
+        self._optimizer = torch.optim.AdamW(
+            network.parameters(),
+            lr=schedule.learning_rate,
+            weight_decay=schedule.weight_decay,
+            fused=device.type in ("cpu", "cuda"),
+        )
+
+    def epochs(self, last: int | None = None) -> Iterator[dict[str, Any]]:
+        """Run the epochs that are left, up to number ``last``, yielding a record after each."""
+        stop = self.schedule.epochs if last is None else min(last, self.schedule.epochs)
+        first = len(self.records)
+        bar = tqdm(range(first, stop), desc=self.stage, disable=not self.progress, leave=False)
+        for epoch in bar:
+            self.records.append(self._epoch(epoch))
+            bar.set_postfix(loss=f"{self.records[-1]['loss']:.3f}")
+            yield self.records[-1]
+
+    def run(self, last: int | None = None) -> "Trainer":
+        """Run the epochs that are left, up to number ``last``."""
+        for _ in self.epochs(last):
+            pass
+        return self
+
+    def evaluate_losses(self) -> Tensor:
+        """Loss of every sample under its current target, in evaluation mode."""
+        self.network.eval()
+        logits = predict_batches(self.network, self.X, device=self.device, dtype=self.dtype)
+        scores = torch.from_numpy(logits).to(self.targets.device, torch.float32)
+        return F.cross_entropy(scores, self.targets, reduction="none")
+
+    def _epoch(self, epoch: int) -> dict[str, Any]:
+        start = time.perf_counter()
+        self.network.train()
+        n = len(self.X) if self.subset is None else len(self.subset)
+        order = torch.randperm(n, generator=self.generator).to(self.device)
+        if self.subset is not None:
+            order = self.subset[order]
+        batches = order.tensor_split(n_batches(n, self.schedule.batch_size))
+        total = torch.zeros(2, device=self.device)
+        for step, index in enumerate(batches):
+            rate = self.schedule.rate((epoch + step / len(batches)) / self.schedule.epochs)
+            for group in self._optimizer.param_groups:
+                group["lr"] = rate
+            total += self._step(index)
+        loss, correct = (total / n).tolist()
+        return {
+            "stage": self.stage,
+            "epoch": epoch + 1,
+            "loss": loss,
+            "accuracy": correct,
+            "learning_rate": rate,
+            "n_samples": n,
+            "seconds": time.perf_counter() - start,
+        }
+
+    def _step(self, index: Tensor) -> Tensor:
+        target = self.targets[index]
+        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+            logits = self.network(self.X[index])
+        losses = F.cross_entropy(logits.float(), target, weight=self.class_weight, reduction="none")
+        self._optimizer.zero_grad(set_to_none=True)
+        self.objective(losses, index).backward()
+        self._optimizer.step()
+        seen = losses.detach()
+        self.losses[index] = seen
+        return torch.stack([seen.sum(), (logits.detach().argmax(1) == target).sum()])
+
+
+def predict_batches(
+    function: Callable[[Tensor], Tensor],
+    X: np.ndarray | Tensor,
+    *,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+    batch_size: int = 256,
+) -> np.ndarray:
+    """Apply a network or one of its methods to ``X`` in batches, without gradients.
+
+    Only one batch at a time is on the device. The module must be in evaluation mode.
+
+    Returns
+    -------
+    ndarray of shape (n, n_outputs)
+        Outputs as float64.
+    """
+    out: np.ndarray | None = None
+    with torch.inference_mode():
+        for start in range(0, len(X), batch_size):
+            batch = torch.as_tensor(X[start : start + batch_size]).to(device)
+            with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+                values = function(batch).float().cpu().numpy()
+            if out is None:
+                out = np.empty((len(X), values.shape[1]))
+            out[start : start + batch_size] = values
+    assert out is not None, "predict_batches needs at least one sample"
+    return out

@@ -1,0 +1,24 @@
+"""One seed in, reproducible and independent streams out; the global state is left alone."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+
+
+def derive_seeds(random_state: Any, n: int) -> list[int]:
+    """Draw ``n`` independent seeds from a scikit-learn style ``random_state``."""
+    root = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+    return [int(s) for s in np.random.SeedSequence(root).generate_state(n)]
+
+
+@contextlib.contextmanager
+def isolated_rng(seed: int, device: torch.device) -> Iterator[torch.Generator]:
+    """Seed torch's global state for this block and give a CPU generator; restore on exit."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield torch.Generator().manual_seed(seed)
