@@ -185,9 +185,9 @@ def _from_nested(train: tuple, test: tuple) -> _Split:
 
 
 def _as_integers(y_train: np.ndarray, y_test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Number the labels of both splits 0 .. k-1: numbers by size, words by the alphabet."""
+    """Turn the labels of both splits into 0 .. k-1: numbers by size, words by the alphabet."""
     labels = np.concatenate([y_train, y_test])
-    # A word among the labels: sort them as text.
+    # Words stay as they are and sort by the alphabet.
     with contextlib.suppress(ValueError):
         labels = labels.astype(float)
     codes = np.unique(labels, return_inverse=True)[1].astype(np.int64)

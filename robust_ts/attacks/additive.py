@@ -44,6 +44,8 @@ class SineTrigger(_AdditiveTrigger):
         in 12 steps) it is taken half a step later, so that there is a trigger at every length.
     channels : int, list of int or None, default=None
         Channels that carry the trigger; None means all.
+    random_state : int, RandomState instance or None, default=None
+        Has no effect, for nothing is drawn; here so that all triggers are made alike.
 
     Attributes
     ----------
@@ -71,10 +73,12 @@ class SineTrigger(_AdditiveTrigger):
         amplitude: float = 0.3,
         cycles: float = 6,
         channels: int | Sequence[int] | None = None,
+        random_state: RandomState = None,
     ) -> None:
         self.amplitude = amplitude
         self.cycles = cycles
         self.channels = channels
+        self.random_state = random_state
 
     def _unit_pattern(self, rng: np.random.RandomState) -> np.ndarray:
         cycles = check_positive(self, "cycles")
@@ -150,6 +154,8 @@ class PowerlineTrigger(_AdditiveTrigger):
         Periods per step, in (0, 0.5); from 0.5 on the samples of the sine are rounding error.
     channels : int, list of int or None, default=None
         Channels that carry the trigger; None means all.
+    random_state : int, RandomState instance or None, default=None
+        Has no effect, for nothing is drawn; here so that all triggers are made alike.
 
     Attributes
     ----------
@@ -172,10 +178,12 @@ class PowerlineTrigger(_AdditiveTrigger):
         amplitude: float = 0.1,
         frequency: float = 0.37,
         channels: int | Sequence[int] | None = None,
+        random_state: RandomState = None,
     ) -> None:
         self.amplitude = amplitude
         self.frequency = frequency
         self.channels = channels
+        self.random_state = random_state
 
     def _unit_pattern(self, rng: np.random.RandomState) -> np.ndarray:
         frequency = check_positive(self, "frequency")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from difflib import get_close_matches
 
 from robust_ts.attacks._base import RandomState, Trigger
@@ -10,17 +9,17 @@ from robust_ts.attacks.additive import BlendTrigger, NoiseTrigger, PowerlineTrig
 from robust_ts.attacks.patches import ConstantPatchTrigger, PatchTrigger
 from robust_ts.attacks.sample_specific import FilterTrigger, FrequencyTrigger, WarpTrigger
 
-# Name -> factory(random_state=None); the first six are the public grid, in its order.
-TRIGGERS: dict[str, Callable[..., Trigger]] = {
-    "patch": lambda random_state=None: PatchTrigger(random_state=random_state),
-    "midpatch": lambda random_state=None: ConstantPatchTrigger(random_state=random_state),
-    "sine": lambda random_state=None: SineTrigger(),
-    "noise": lambda random_state=None: NoiseTrigger(random_state=random_state),
-    "powerline": lambda random_state=None: PowerlineTrigger(),
-    "blend": lambda random_state=None: BlendTrigger(random_state=random_state),
-    "warp": lambda random_state=None: WarpTrigger(random_state=random_state),
-    "filter": lambda random_state=None: FilterTrigger(random_state=random_state),
-    "frequency": lambda random_state=None: FrequencyTrigger(random_state=random_state),
+# Name -> class; the first six are the public grid, in its order.
+TRIGGERS: dict[str, type[Trigger]] = {
+    "patch": PatchTrigger,
+    "midpatch": ConstantPatchTrigger,
+    "sine": SineTrigger,
+    "noise": NoiseTrigger,
+    "powerline": PowerlineTrigger,
+    "blend": BlendTrigger,
+    "warp": WarpTrigger,
+    "filter": FilterTrigger,
+    "frequency": FrequencyTrigger,
 }
 
 
@@ -58,4 +57,4 @@ def make_trigger(name: str, random_state: RandomState = None) -> Trigger:
             f"make_trigger: there is no trigger {name!r}. {hint}The names are: "
             f"{', '.join(TRIGGERS)}."
         )
-    return TRIGGERS[name](random_state)
+    return TRIGGERS[name](random_state=random_state)
