@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_array, validate_data
 
 #: What the axes of an input are called, by their number, for series and image networks.
 AXES = {1: ("n_channels", "n_timesteps"), 2: ("n_channels", "height", "width")}
@@ -52,14 +52,21 @@ def check_training_set(estimator: Any, X: Any, y: Any, *, space_axes: int = 1) -
     """
     _check_lengths(X, y)
     _check_not_ragged(X)
+    _check_numbers(X)
     X, y = validate_data(estimator, X, y, dtype=np.float32, allow_nd=True, ensure_all_finite=False)
-    check_classification_targets(y)
+    try:
+        check_classification_targets(y)
+        classes, encoded = np.unique(y, return_inverse=True)
+    except TypeError as error:
+        raise ValueError(
+            f"y holds labels of more than one type, which have no order ({error}); give integers, "
+            "texts or booleans only."
+        ) from None
     X = _check_array(X, space_axes, estimator)
-    classes, encoded = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(
-            f"y holds one class only ({classes[0]!r}): {type(estimator).__name__} needs samples "
-            "of at least two classes."
+            f"y holds one class only ({classes.tolist()[0]!r}): {type(estimator).__name__} needs "
+            "samples of at least two classes."
         )
     return TrainingSet(X, encoded.astype(np.int64), classes)
 
@@ -86,12 +93,17 @@ def check_prediction_input(
         With the reason, the place and the remedy.
     """
     _check_not_ragged(X)
-    # scikit-learn compares the second axis, which is the number of steps only in 2-D input.
-    if np.asarray(X).ndim == space_axes + 2:
-        _check_shape(np.asarray(X).shape[1:], input_shape)
-    X = validate_data(
-        estimator, X, dtype=np.float32, allow_nd=True, ensure_all_finite=False, reset=False
-    )
+    _check_numbers(X)
+    # scikit-learn compares the second axis alone, and knows that of the rank at fit only.
+    fitted_without_channels = estimator.n_features_in_ == input_shape[1]
+    if np.asarray(X).ndim == space_axes + 1 and fitted_without_channels:
+        X = validate_data(
+            estimator, X, dtype=np.float32, allow_nd=True, ensure_all_finite=False, reset=False
+        )
+    else:
+        X = check_array(
+            X, dtype=np.float32, allow_nd=True, ensure_all_finite=False, estimator=estimator
+        )
     X = _check_array(X, space_axes, estimator)
     _check_shape(X.shape[1:], input_shape)
     return X
@@ -113,6 +125,12 @@ def channel_statistics(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     # Rounding leaves a trace of deviation in a constant channel.
     scale[scale <= 1e-6 * np.maximum(np.abs(mean), 1e-30)] = 1.0
     return mean.astype(np.float32), scale.astype(np.float32)
+
+
+def standardize(X: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Center and scale each channel of ``(n, c, *space)`` with statistics of shape (c,)."""
+    shape = (1, -1) + (1,) * (X.ndim - 2)
+    return (X - mean.reshape(shape)) / scale.reshape(shape)
 
 
 def _check_lengths(X: Any, y: Any) -> None:
@@ -145,6 +163,34 @@ def _is_ragged(x: Any) -> bool:
         return np.asarray(x).dtype == object and not isinstance(x, np.ndarray)
     except ValueError:
         return True
+
+
+def _check_numbers(X: Any) -> None:
+    """Refuse texts and nested arrays, which scikit-learn would report without their place."""
+    if not isinstance(X, (list, tuple, np.ndarray)):
+        return
+    array = np.asarray(X)
+    if array.dtype.kind not in "OSU":
+        return
+    for place, value in np.ndenumerate(array):
+        at = ", ".join(map(str, place))
+        if isinstance(value, (np.ndarray, list, tuple)):
+            raise ValueError(
+                f"X is an object array whose entries are arrays, the first at X[{at}]; make it one "
+                "array of numbers with numpy.stack."
+            )
+        if isinstance(value, (str, bytes)) and not _is_number(value):
+            raise ValueError(
+                f"X holds {str(value)!r} at X[{at}], which is no number; give an array of numbers."
+            )
+
+
+def _is_number(text: str | bytes) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_array(X: np.ndarray, space_axes: int, estimator: Any) -> np.ndarray:

@@ -24,6 +24,7 @@ from robust_ts.training import (
     History,
     Schedule,
     Trainer,
+    as_tensor,
     derive_seeds,
     isolated_rng,
     predict_batches,
@@ -235,7 +236,7 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
             schedule=Schedule.resolve(
                 len(data.y), self.epochs, self.batch_size, self.learning_rate, self.weight_decay
             ),
-            X=_as_tensor(data.X).to(device),
+            X=as_tensor(data.X).to(device),
             y=torch.from_numpy(data.y).to(device),
             mean=mean,
             scale=scale,
@@ -254,8 +255,7 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
                 raise ValueError(f"{name} must be None or an integer of at least 1, got {value!r}.")
         for name, low in (("learning_rate", "> 0"), ("weight_decay", ">= 0")):
             value = getattr(self, name)
-            number = isinstance(value, (int, float, np.number)) and np.isfinite(value)
-            if not number or value < 0 or (low == "> 0" and value == 0):
+            if not is_number(value) or value < 0 or (low == "> 0" and value == 0):
                 raise ValueError(f"{name} must be a number {low}, got {value!r}.")
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -323,15 +323,14 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
                 self.device_ = torch.device("cpu")
 
 
+def is_number(value: Any) -> bool:
+    """Whether a parameter is a finite real number."""
+    real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    return bool(real and np.isfinite(value))
+
+
 def train_plain(job: FitJob, seed: int) -> tuple[nn.Module, History]:
     """Train the main network on the data as given: the undefended fit."""
     with isolated_rng(seed, job.device) as generator:
         trainer = job.main_trainer(generator).run()
     return trainer.network, History(trainer.records)
-
-
-def _as_tensor(X: np.ndarray) -> torch.Tensor:
-    """Share memory with ``X`` where torch can; it has no read-only or reversed arrays."""
-    if not X.flags.writeable or any(s < 0 for s in X.strides):
-        X = X.copy()
-    return torch.from_numpy(X)

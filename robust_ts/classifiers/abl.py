@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from robust_ts.classifiers._base import BaseNeuralClassifier, FitJob, shares_parameters
+from robust_ts.classifiers._base import BaseNeuralClassifier, FitJob, is_number, shares_parameters
 from robust_ts.defense.losses import ascent_loss, flooding_loss, gradient_ascent_gap
 from robust_ts.training import History, isolated_rng
 from robust_ts.training.loop import mean_loss
@@ -99,7 +99,10 @@ class ABLClassifier(BaseNeuralClassifier):
         super()._check_parameters()
         if self.isolation not in ("ascent", "flooding"):
             raise ValueError(f"isolation must be 'ascent' or 'flooding', got {self.isolation!r}.")
-        if not self.gamma > 0:
+        for name in ("gamma", "isolation_rate", "isolation_epochs", "unlearning_epochs"):
+            if not is_number(getattr(self, name)):
+                raise ValueError(f"{name} must be a number, got {getattr(self, name)!r}.")
+        if self.gamma <= 0:
             raise ValueError(f"gamma must be > 0, got {self.gamma!r}.")
         for name in ("isolation_rate", "isolation_epochs"):
             if not 0 < getattr(self, name) < 1:
@@ -120,7 +123,8 @@ class ABLClassifier(BaseNeuralClassifier):
             trainer.objective = lambda losses, index: early(losses, self.gamma, self.per_sample)
             trainer.run(isolate_until)
             order = torch.argsort(trainer.evaluate_losses(), stable=True)
-            isolated = order[: max(1, round(self.isolation_rate * n))]
+            # Two samples at least go on training: a batch of one has no batch statistics.
+            isolated = order[: max(1, min(round(self.isolation_rate * n), n - 2))]
             flags = torch.zeros(n, dtype=torch.bool, device=job.device)
             flags[isolated] = True
             trainer.objective = mean_loss

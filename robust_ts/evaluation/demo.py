@@ -78,8 +78,8 @@ def run_demo(
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     figure = plot_defense(
-        e2abl.ledger_.main_losses,
-        e2abl.ledger_.auxiliary_losses,
+        e2abl.ledger_.losses("main"),
+        e2abl.ledger_.losses("auxiliary"),
         experiment.poisoned.mask,
         rates,
         natural,

@@ -20,7 +20,8 @@ def markdown_table(rows: Sequence[Mapping[str, object]]) -> str:
     Examples
     --------
     >>> from robust_ts.evaluation.tables import markdown_table
-    >>> print(markdown_table([{"method": "none", "ASR %": 97.25}, {"method": "E2ABL", "ASR %": 0.0}]))
+    >>> rows = [{"method": "none", "ASR %": 97.25}, {"method": "E2ABL", "ASR %": 0.0}]
+    >>> print(markdown_table(rows))
     | method | ASR % |
     |--------|------:|
     | none   |  97.2 |

@@ -2,7 +2,8 @@
 
 import difflib
 import importlib
-import pkgutil
+import re
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,13 +11,30 @@ import torch
 #: Shallow layers of tsai's best-known networks, and whether they give (n, time, channels).
 TAPS: dict[str, tuple[str, bool]] = {
     "InceptionTime": ("inceptionblock.inception.0", False),
-    "InceptionTimePlus": ("backbone.inceptionblock.inception.0", False),
+    "InceptionTimePlus": ("backbone.0.inception.0", False),
     "ResNet": ("resblock1", False),
-    "ResNetPlus": ("backbone.resblock1", False),
+    "ResNetPlus": ("backbone.0", False),
     "FCN": ("convblock1", False),
     "FCNPlus": ("backbone.convblock1", False),
     "XceptionTime": ("block.xception.0", False),
+    "XceptionTimePlus": ("backbone.xception.0", False),
+    "LSTM_FCN": ("convblock1", False),
+    "GRU_FCN": ("convblock1", False),
+    "MLSTM_FCN": ("convblock1", False),
     "TST": ("encoder.layers.0", True),
+    "TSTPlus": ("backbone.encoder.layers.0", True),
+    "TSiTPlus": ("backbone.encoder.encoder.0", True),
+}
+
+#: Files of ``tsai.models`` that hold parts and tools.
+_NOT_ARCHITECTURES = {
+    "all",
+    "explainability",
+    "layers",
+    "misc",
+    "multimodal",
+    "positional_encoders",
+    "utils",
 }
 
 
@@ -44,7 +62,7 @@ _KEEP: list[Any] = []
 
 
 def find_architecture(name: str) -> Any:
-    """Return the tsai class called ``name``.
+    """Return the tsai class or factory called ``name``.
 
     Raises
     ------
@@ -60,13 +78,20 @@ def find_architecture(name: str) -> Any:
             f"backbone='tsai:{name}' needs tsai: pip install 'robust_ts[tsai]'."
         ) from error
     _mend_torchvision()
-    modules = [m.name for m in pkgutil.iter_modules(models.__path__)]
-    # Most architectures live in a module of their own name, variants in their parent's.
-    likely = [m for m in (name, name.removesuffix("Plus") + "Plus") if m in modules]
-    likely += [m for m in modules if m not in likely and name.lower().startswith(m.lower()[:4])]
-    for candidate in likely:
-        found = getattr(importlib.import_module(f"tsai.models.{candidate}"), name, None)
-        if isinstance(found, type):
-            return found
-    near = difflib.get_close_matches(name, modules, n=3, cutoff=0.3)
-    raise ValueError(f"tsai has no architecture {name!r}; the nearest names are {near}.")
+    homes = _architectures(models.__path__[0])
+    if name not in homes:
+        near = difflib.get_close_matches(name, homes, n=3, cutoff=0.3)
+        raise ValueError(f"tsai has no architecture {name!r}; the nearest names are {near}.")
+    return getattr(importlib.import_module(f"tsai.models.{homes[name]}"), name)
+
+
+def _architectures(folder: str) -> dict[str, str]:
+    """Map what tsai's model files export to their modules; read, for imports take seconds."""
+    homes: dict[str, str] = {}
+    for path in sorted(Path(folder).glob("*.py")):
+        if path.stem in _NOT_ARCHITECTURES:
+            continue
+        exported = re.search(r"__all__ = \[(.*?)\]", path.read_text(encoding="utf-8"), re.DOTALL)
+        if exported:
+            homes.update(dict.fromkeys(re.findall(r"\w+", exported[1]), path.stem))
+    return homes

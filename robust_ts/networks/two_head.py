@@ -77,6 +77,9 @@ class ShallowBody(nn.Module):
 class TwoHeadNetwork(nn.Module):
     """A main network and the trap beside it; ``forward`` gives both logits, main head first."""
 
+    main: nn.Module
+    auxiliary: nn.Module
+
     def __init__(self, main: nn.Module, auxiliary: nn.Module) -> None:
         super().__init__()
         self.main, self.auxiliary = main, auxiliary

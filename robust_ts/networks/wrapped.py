@@ -93,8 +93,10 @@ def choose_tap(module: nn.Module, n_channels: int, space: Sequence[int]) -> str:
 
     Modules are watched in the order in which they finish. The first one that has children,
     keeps at least one axis besides batch and channels and contains every leaf that ran so far
-    is a whole first block; a module that is only one branch of it does not qualify. A flat
-    list of leaves has no such block: then it is the first leaf after the first weights.
+    is a whole first block; a later branch of it does not qualify (a first branch that is itself
+    composite does: name the tap then). A flat list of leaves has no such block: then it is the
+    first leaf after the first weights, one that gives vectors where no layer keeps an axis
+    besides batch and channels.
     """
     finished: list[tuple[str, nn.Module, Any]] = []
     handles = [
@@ -113,23 +115,34 @@ def choose_tap(module: nn.Module, n_channels: int, space: Sequence[int]) -> str:
         counts[name] = counts.get(name, 0) + 1
     ran: set[nn.Module] = set()
     fallback: str | None = None
+    vector: str | None = None
     seen_weights = False
     for name, m, out in finished:
         is_leaf = next(m.children(), None) is None
-        usable = isinstance(out, Tensor) and out.ndim >= 3 and counts[name] == 1
+        once = isinstance(out, Tensor) and counts[name] == 1
+        usable = once and out.ndim >= 3
         if is_leaf:
             ran.add(m)
-            if usable and seen_weights and fallback is None:
-                fallback = name
+            if usable and seen_weights:
+                fallback = fallback or name
+            elif once and out.ndim == 2 and seen_weights:
+                vector = vector or name
             seen_weights |= any(True for _ in m.parameters(recurse=False))
         elif usable and seen_weights and ran <= set(m.modules()):
             return name
-    if fallback is None:
+    chosen = fallback or vector
+    if chosen is None:
         raise ValueError(
             f"No layer of {type(module).__name__} gives a feature map to tap; name one with "
             "backbone_tap (a name from module.named_modules())."
         )
-    return fallback
+    return chosen
+
+
+def _feature_map(output: Any) -> Any:
+    """First tensor that a layer gave; a vector counts as a feature map of length one."""
+    first = output[0] if isinstance(output, tuple) else output
+    return first.unsqueeze(-1) if isinstance(first, Tensor) and first.ndim == 2 else first
 
 
 class TappedBody(nn.Module):
@@ -161,8 +174,8 @@ class TappedBody(nn.Module):
     def module_features(self, x: Tensor) -> Tensor:
         """Shallow feature map of standardized input."""
 
-        def stop(_module: nn.Module, _args: Any, output: Tensor) -> None:
-            raise _Reached(output)
+        def stop(_module: nn.Module, _args: Any, output: Any) -> None:
+            raise _Reached(_feature_map(output))
 
         handle = self.module.get_submodule(self.tap).register_forward_hook(stop)
         try:

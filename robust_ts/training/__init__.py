@@ -2,13 +2,14 @@
 
 from robust_ts.training.device import resolve_device, resolve_precision
 from robust_ts.training.history import History
-from robust_ts.training.loop import Schedule, Trainer, predict_batches
+from robust_ts.training.loop import Schedule, Trainer, as_tensor, predict_batches
 from robust_ts.training.seeding import derive_seeds, isolated_rng
 
 __all__ = [
     "History",
     "Schedule",
     "Trainer",
+    "as_tensor",
     "derive_seeds",
     "isolated_rng",
     "predict_batches",

@@ -128,7 +128,7 @@ class Trainer:
         stage: str = "main",
         progress: bool = False,
     ) -> None:
-        self.network = network.to(device)
+        self.network: nn.Module = network.to(device)
         self.X, self.targets = X.to(device), y.to(device)
         self.schedule, self.generator = schedule, generator
         self.device, self.dtype = device, dtype
@@ -206,6 +206,13 @@ class Trainer:
         return torch.stack([seen.sum(), (logits.detach().argmax(1) == target).sum()])
 
 
+def as_tensor(X: np.ndarray | Tensor) -> Tensor:
+    """Share memory with ``X`` where torch can; it has no read-only or reversed arrays."""
+    if isinstance(X, np.ndarray) and (not X.flags.writeable or any(s < 0 for s in X.strides)):
+        X = X.copy()
+    return torch.as_tensor(X)
+
+
 def predict_batches(
     function: Callable[[Tensor], Tensor],
     X: np.ndarray | Tensor,
@@ -226,7 +233,7 @@ def predict_batches(
     out: np.ndarray | None = None
     with torch.inference_mode():
         for start in range(0, len(X), batch_size):
-            batch = torch.as_tensor(X[start : start + batch_size]).to(device)
+            batch = as_tensor(X[start : start + batch_size]).to(device)
             with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                 values = function(batch).float().cpu().numpy()
             if out is None:

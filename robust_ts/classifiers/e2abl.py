@@ -1,0 +1,234 @@
+"""End-to-end anti-backdoor learning: the product."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.special import softmax
+from torch import nn
+
+from robust_ts.classifiers._base import (
+    BaseNeuralClassifier,
+    FitJob,
+    shares_parameters,
+)
+from robust_ts.defense.constants import DefenseConstants
+from robust_ts.defense.ledger import Ledger
+from robust_ts.defense.propose import Proposal, alarms, low_loss_groups, members_of, propose
+from robust_ts.defense.recover import Recovery, recover, suspicion_of
+from robust_ts.defense.verify import verify
+from robust_ts.defense.views import feature_views
+from robust_ts.inputs import standardize
+from robust_ts.networks import ShallowNetwork, TwoHeadNetwork
+from robust_ts.report import PoisonReport
+from robust_ts.training import History, Trainer, isolated_rng, predict_batches
+
+
+@shares_parameters
+class E2ABLClassifier(BaseNeuralClassifier):
+    """Time-series classifier that trains clean on poisoned data and says what was poisoned.
+
+    A second classification head on a copy of the shallow layers, the trap, is trained first
+    and briefly. Groups of training samples to which the rest of the data would give another
+    label are proposed as poison and held out of the main network; part of the way through, the
+    main network, which never saw them, decides whether it contradicts their labels. Confirmed
+    groups get their true labels back ("true class recovery") and join the training under
+    these. If nothing is proposed or nothing confirmed, the result is that of ordinary training,
+    bit by bit.
+
+    Parameters
+    ----------
+    isolation : {"groups", "low-loss"}, default="groups"
+        How suspects are proposed: groups by the counterfactual above, or the samples of lowest
+        loss in the trap (our reconstruction of the published rule, for comparison).
+    <shared parameters>
+
+    Attributes
+    ----------
+    report_ : PoisonReport
+        Verdict, suspicion and recovered label of every training sample.
+    ledger_ : Ledger
+        Loss of every sample under its given label, epoch by epoch, in both heads.
+    <shared attributes>
+
+    Notes
+    -----
+    After Jiang, Ma, Erfani, Li and Bailey, "End-to-End Anti-Backdoor Learning on Images and
+    Time Series", arXiv 2401.03215, 2024. The paper's layers, losses and constants are not
+    public: the idea of a shallow second head and of true class recovery is theirs, the rules
+    are ours.
+
+    Examples
+    --------
+    >>> from robust_ts import E2ABLClassifier
+    >>> from robust_ts.attacks import PatchTrigger, poison
+    >>> from robust_ts.datasets import load_dataset
+    >>> X, y, X_test, y_test = load_dataset("JapaneseVowels")
+    >>> data = poison(X, y, PatchTrigger(random_state=0), target=0, rate=0.1, random_state=0)
+    >>> clf = E2ABLClassifier("cnn", backbone_params={"filters": (32, 32, 32)}, epochs=30,
+    ...                       random_state=0).fit(data.X, data.y)
+    >>> bool((clf.report_.is_poisoned == data.mask).mean() > 0.95)
+    True
+    """
+
+    def __init__(
+        self, backbone: Any = "inception", *, isolation: str = "groups", **shared: Any
+    ) -> None:
+        super().__init__(backbone, **shared)
+        self.isolation = isolation
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if self.isolation not in ("groups", "low-loss"):
+            raise ValueError(f"isolation must be 'groups' or 'low-loss', got {self.isolation!r}.")
+
+    def _train(self, job: FitJob, seeds: list[int]) -> tuple[nn.Module, History]:
+        constants = DefenseConstants()
+        ledger = Ledger(job.data.y)
+        trap, history = _train_trap(job, seeds[1], ledger, constants)
+        proposals = self._propose(job, trap, ledger, seeds[2], constants)
+        alarmed = alarms(proposals, constants)
+        outcome = None
+        if alarmed:
+            outcome = _train_without(job, seeds[0], alarmed, ledger, constants)
+        if outcome is None:
+            ledger.forget("main")
+            outcome = _train_all(job, seeds[0], ledger)
+        self.ledger_ = ledger
+        self.report_ = _report(job, outcome, proposals)
+        return TwoHeadNetwork(outcome.network, trap), History([*history, *outcome.records])
+
+    def _propose(
+        self,
+        job: FitJob,
+        trap: ShallowNetwork,
+        ledger: Ledger,
+        seed: int,
+        constants: DefenseConstants,
+    ) -> list[Proposal]:
+        labels, n_classes = job.data.y, job.spec.n_classes
+        if self.isolation == "low-loss":
+            return low_loss_groups(ledger.losses("auxiliary")[-1], labels, constants)
+        trap.eval()
+        features = predict_batches(trap.features, job.X, device=job.device, dtype=job.dtype)
+        X = standardize(job.data.X, job.mean.numpy(), job.scale.numpy())
+        views = feature_views(X, seed, extra={"trap": features})
+        starts = ledger.loss_tails("auxiliary")
+        return propose(views, labels, n_classes, constants, seed, starts=starts)
+
+    def _main_network(self) -> nn.Module:
+        assert isinstance(self.network_, TwoHeadNetwork)
+        return self.network_.main
+
+
+def _train_trap(
+    job: FitJob, seed: int, ledger: Ledger, constants: DefenseConstants
+) -> tuple[ShallowNetwork, History]:
+    """Train the shallow copy and its head on all data, briefly."""
+    epochs = max(1, round(constants.trap_share * job.schedule.epochs))
+    with isolated_rng(seed, job.device) as generator:
+        trap = job.spec.shallow(job.mean, job.scale)
+        trainer = job.trainer(
+            trap,
+            generator,
+            schedule=replace(job.schedule, epochs=epochs),
+            stage="auxiliary",
+        )
+        for record in trainer.epochs():
+            ledger.record("auxiliary", record["epoch"], trainer.losses.cpu().numpy())
+    return trap, History(trainer.records)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What training of the main network came to."""
+
+    network: nn.Module
+    records: list[dict[str, Any]]
+    confirmed: Sequence[Proposal] = ()
+    recovery: Recovery | None = None
+
+
+def _train_all(job: FitJob, seed: int, ledger: Ledger) -> _Outcome:
+    """Train the main network on all data: the undefended fit, with the ledger kept."""
+    with isolated_rng(seed, job.device) as generator:
+        trainer = job.main_trainer(generator)
+        for record in trainer.epochs():
+            ledger.record("main", record["epoch"], trainer.losses.cpu().numpy())
+    return _Outcome(trainer.network, trainer.records)
+
+
+def _train_without(
+    job: FitJob,
+    seed: int,
+    alarmed: Sequence[Proposal],
+    ledger: Ledger,
+    constants: DefenseConstants,
+) -> _Outcome | None:
+    """Train the main network without the suspects, verify them, and recover their labels.
+
+    Returns None where the network confirms no proposal.
+    """
+    given, n = job.data.y, len(job.data.y)
+    held = members_of(alarmed, n)
+    with isolated_rng(seed, job.device) as generator:
+        trainer = job.main_trainer(generator)
+
+        def train(until: int, labels: np.ndarray, keep: np.ndarray) -> None:
+            trainer.targets = torch.from_numpy(labels).to(job.device)
+            trainer.subset = torch.from_numpy(np.flatnonzero(keep)).to(job.device)
+            for record in trainer.epochs(until):
+                losses = trainer.losses.cpu().numpy().copy()
+                losses[held] = np.nan  # not under the given label, or not trained on at all
+                ledger.record("main", record["epoch"], losses)
+
+        train(max(1, round(constants.verify_share * job.schedule.epochs)), given, ~held)
+        probabilities = _probabilities(trainer, held)
+        ledger.amend("main", held, probabilities)
+        confirmed = verify(probabilities, given, alarmed, constants)
+        if not confirmed:
+            return None
+        suspect = members_of(confirmed, n)
+        while True:
+            recovery = recover(probabilities, given, suspect, constants)
+            done = len(trainer.records)
+            if done == job.schedule.epochs:
+                break
+            train(done + constants.recover_every, recovery.labels, recovery.keep)
+            probabilities = _probabilities(trainer, held)
+            ledger.amend("main", held, probabilities)
+    return _Outcome(trainer.network, trainer.records, confirmed, recovery)
+
+
+def _probabilities(trainer: Trainer, samples: np.ndarray) -> np.ndarray:
+    """Ask the network about some training samples; rows of the others are zero."""
+    index = np.flatnonzero(samples)
+    trainer.network.eval()
+    chosen = trainer.X[torch.from_numpy(index).to(trainer.device)]
+    logits = predict_batches(trainer.network, chosen, device=trainer.device, dtype=trainer.dtype)
+    out = np.zeros((len(samples), logits.shape[1]))
+    out[index] = softmax(logits, axis=1)
+    return out
+
+
+def _report(job: FitJob, outcome: _Outcome, proposals: Sequence[Proposal]) -> PoisonReport:
+    """Put what was found into the user's labels."""
+    given, n = job.data.y, len(job.data.y)
+    logits = predict_batches(outcome.network.eval(), job.X, device=job.device, dtype=job.dtype)
+    suspicion = suspicion_of(softmax(logits, axis=1), given, proposals, outcome.confirmed)
+    verdicts = np.full(n, "clean", dtype="<U9")
+    recovered = np.full(n, None, dtype=object)
+    if outcome.recovery is not None:
+        relabelled = outcome.recovery.relabelled
+        left_out = members_of(outcome.confirmed, n) & ~outcome.recovery.keep
+        verdicts[left_out] = "uncertain"
+        verdicts[relabelled | (left_out & (suspicion >= 0.5))] = "poisoned"
+        recovered[relabelled] = job.data.classes[outcome.recovery.labels[relabelled]]
+    return PoisonReport(
+        given_labels=job.data.classes[given],
+        suspicion=suspicion,
+        verdicts=verdicts,
+        recovered_labels=recovered,
+    )

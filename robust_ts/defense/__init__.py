@@ -1,0 +1,1 @@
+"""The idea itself: small pure functions over per-sample arrays."""

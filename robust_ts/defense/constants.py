@@ -1,0 +1,63 @@
+"""Every number of the method, in one place, each with its meaning and its reason."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class DefenseConstants:
+    """Constants of the defense.
+
+    Parameters
+    ----------
+    trap_share : float, default=0.06
+        Epochs of the trap over epochs of the fit. The trap only fills the ledger, so it may cost
+        about as much as the fit may be slowed down by it.
+    n_landmarks : int, default=128
+        Landmarks of the kernel map. Bounds every solve; 64 to 256 find the same groups.
+    ridge : tuple of float, default=(0.01, 0.1)
+        Ridge strengths relative to ``n_samples / 10``. The weak one follows the classes, the strong
+        one cannot learn a trigger from the group itself.
+    max_steps : int, default=5
+        Steps of the leave-group-out fixed point; most settle in three.
+    min_group : int, default=3
+        Smallest group and smallest rest: two samples are no population.
+    projection : int, default=256
+        Dimensions in which the cohesion of a group is tested; bounds its cost.
+    sample_cap : int, default=1500
+        Reference samples a test looks at; bounds its cost, more changes nothing.
+    alarm : float, default=0.55
+        Least score of a group worth verifying: contradicted, spread and cohesive together. Natural
+        groups lie at 0.1 to 0.6, poisoned ones at 0.55 to 0.95; verification decides.
+    max_trials : int, default=2
+        Groups that are verified at most, one after the other: each refuted one costs
+        ``verify_share`` of a fit.
+    verify_share : float, default=0.4
+        Share of the epochs after which the network trained without a group judges it: late enough
+        to classify well, early enough that a restart and the recovery still have time.
+    contradicted_share : float, default=0.5
+        Share of a poisoned group that the network must contradict: most of it.
+    odds : float, default=3.0
+        Least ratio of the mean probability of another class to that of the given one.
+    recover_probability : float, default=0.8
+        Least probability of the recovered label; below it a sample stays out of training.
+    recover_every : int, default=3
+        Epochs between two recoveries of labels.
+    low_loss_share : float, default=0.05
+        Share of all samples that the low-loss isolation proposes. Used for comparison only.
+    """
+
+    trap_share: float = 0.06
+    n_landmarks: int = 128
+    ridge: tuple[float, ...] = (1e-2, 1e-1)
+    max_steps: int = 5
+    min_group: int = 3
+    projection: int = 256
+    sample_cap: int = 1500
+    alarm: float = 0.55
+    max_trials: int = 2
+    verify_share: float = 0.4
+    contradicted_share: float = 0.5
+    odds: float = 3.0
+    recover_probability: float = 0.8
+    recover_every: int = 3
+    low_loss_share: float = 0.05

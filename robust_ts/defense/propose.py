@@ -1,0 +1,355 @@
+"""Propose groups of training samples that may be poison.
+
+How the estimator calls the stages, in order (n samples, K classes, ``X`` standardized, ``y`` the
+given labels 0..K-1, ``c`` the ``DefenseConstants``)::
+
+    ledger = Ledger(y)
+    trap = copy of (shallow block + auxiliary head), trained on all data for
+        max(1, round(c.trap_share * epochs)) epochs; after each epoch
+        ledger.record("trap", epoch, P_trap)                    # P_trap: (n, K)
+    views = feature_views(X, seed, extra={"trap": Z})           # Z: (n, d) pooled shallow features
+    proposals = propose(views, y, K, c, seed, starts=ledger.loss_tails("trap"))
+    for proposal in alarms(proposals, c):       # at most c.max_trials; mostly none on clean data
+        held = members_of([proposal], n)                        # (n,) bool
+        start the main network (seed s), train it on ~held for
+            e = round(c.verify_share * epochs) epochs
+        P = its probabilities on all training samples           # (n, K)
+        confirmed = verify(P, y, [proposal], c)                 # list of Proposal
+        if confirmed: break                                     # else: throw the network away
+    if nothing was confirmed:
+        train the main network (seed s) on all data: exactly plain training
+    else:
+        suspect = members_of(confirmed, n)
+        go on with this network; at epoch e and every c.recover_every epochs until the end:
+            decision = recover(P, y, suspect, c)                # .labels (n,), .keep (n,) bool
+            train on decision.labels[decision.keep]
+            P = probabilities on all training samples
+    suspicion = suspicion_of(P, y, proposals, confirmed)        # (n,) in 0..1
+
+The main network starts after the proposals are known, so that nothing is undone when they are
+empty. Every function here is linear in n for a fixed number of classes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from robust_ts.defense.constants import DefenseConstants
+from robust_ts.defense.ridge import LeaveGroupOut, kernel_map
+from robust_ts.defense.statistics import (
+    cohesion,
+    diversity,
+    moved_odds,
+    purified,
+    smoothed_share,
+)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A group of samples of one class, with the evidence that it is poison.
+
+    Parameters
+    ----------
+    label : int
+        The class the group is labelled with: the possible target.
+    members : ndarray of int
+        Sample indices.
+    contradiction : float
+        Share of the group that the rest of the data call another class, less the same share of the
+        rest of the class.
+    diversity : float
+        How evenly the group spreads over the other classes.
+    cohesion : float
+        How well one pattern tells the group from the other classes.
+    score : float
+        Product of the three, 0 to 1.
+    """
+
+    label: int
+    members: np.ndarray
+    contradiction: float
+    diversity: float
+    cohesion: float
+    score: float
+
+
+def propose(
+    views: dict[str, np.ndarray],
+    labels: np.ndarray,
+    n_classes: int,
+    constants: DefenseConstants,
+    seed: int = 0,
+    starts: Sequence[np.ndarray] = (),
+) -> list[Proposal]:
+    """Return the best group of each class, best first.
+
+    Parameters
+    ----------
+    views : dict of str to ndarray of shape (n_samples, n_features)
+        From `feature_views`; ``"raw"`` must be there.
+    labels : ndarray of shape (n_samples,)
+        Given labels ``0..n_classes - 1``.
+    n_classes : int
+        Number of classes.
+    constants : DefenseConstants
+        Constants of the method.
+    seed : int, default=0
+        Seed of landmarks, projection and samples of reference.
+    starts : sequence of ndarray of int, optional
+        Further starting groups, each within one class.
+
+    Returns
+    -------
+    list of Proposal
+        At most one a class.
+    """
+    maps = [kernel_map(v, constants.n_landmarks, seed) for v in views.values()]
+    models = [
+        [LeaveGroupOut(m, labels, n_classes, strength) for m in maps]
+        for strength in constants.ridge
+    ]
+    values = _project(views["raw"], constants.projection, seed)
+    proposals = []
+    for label in range(n_classes):
+        rows = np.flatnonzero(labels == label)
+        if len(rows) < 2 * constants.min_group:
+            continue
+        first = [np.array([], dtype=int)]
+        for name in ("raw", "random"):
+            if name in views:
+                side = two_means(maps[list(views).index(name)][rows])
+                first += [rows[side], rows[~side]]
+        first += [s for s in starts if len(s) and labels[s[0]] == label]
+        found = candidates(models, label, first, constants)
+        scored = [
+            score_group(group, label, models, labels, values, constants, seed) for group in found
+        ]
+        if scored:
+            best = max(scored, key=lambda p: p.score)
+            proposals.append(_redrawn(best, models, labels, values, constants, seed))
+    return sorted(proposals, key=lambda p: -p.score)
+
+
+def candidates(
+    models: Sequence[Sequence[LeaveGroupOut]],
+    label: int,
+    starts: Sequence[np.ndarray],
+    constants: DefenseConstants,
+) -> list[np.ndarray]:
+    """Return the groups at which "contradicted by the rest" comes to rest.
+
+    Parameters
+    ----------
+    models : sequence of sequence of LeaveGroupOut
+        For each ridge strength, one model a view.
+    label : int
+        The class.
+    starts : sequence of ndarray of int
+        Starting groups; the empty one is plain leave-one-out.
+    constants : DefenseConstants
+        Constants of the method.
+
+    Returns
+    -------
+    list of ndarray of int
+        Distinct groups with at least ``min_group`` members inside and outside.
+    """
+    found: dict[bytes, np.ndarray] = {}
+    rows = models[0][0].rows[label]
+    for level in models:
+        for views in [[m] for m in level] + [list(level)]:
+            known: dict[bytes, np.ndarray] = {}  # one step from each group, computed once
+            for start in starts:
+                group = start
+                for _ in range(constants.max_steps):
+                    key = group.tobytes()
+                    if key in known:
+                        settled = np.array_equal(known[key], group)
+                        group = known[key]
+                        if settled:
+                            break
+                        continue
+                    score = np.mean([m.scores(label, group) for m in views], axis=0)
+                    known[key] = rows[score.argmax(axis=1) != label]
+                    group = known[key]
+                    if not len(group) or len(group) == len(rows):
+                        break
+                if constants.min_group <= len(group) <= len(rows) - constants.min_group:
+                    found[group.tobytes()] = group
+    return list(found.values())
+
+
+def score_group(
+    group: np.ndarray,
+    label: int,
+    models: Sequence[Sequence[LeaveGroupOut]],
+    labels: np.ndarray,
+    values: np.ndarray,
+    constants: DefenseConstants,
+    seed: int = 0,
+) -> Proposal:
+    """Weigh the evidence that ``group`` is poison, over all views and strengths at once.
+
+    Parameters
+    ----------
+    group : ndarray of int
+        Samples of class ``label``.
+    label : int
+        The class.
+    models : sequence of sequence of LeaveGroupOut
+        For each ridge strength, one model a view.
+    labels : ndarray of shape (n_samples,)
+        Given labels.
+    values : ndarray of shape (n_samples, n_features)
+        Raw values, projected.
+    constants : DefenseConstants
+        Constants of the method.
+    seed : int, default=0
+        Seed of the samples of reference.
+
+    Returns
+    -------
+    Proposal
+        The group with its score.
+    """
+    n_classes, rows = models[0][0].n_classes, models[0][0].rows[label]
+    inside = np.isin(rows, group)
+    scores = np.mean([m.scores(label, group) for level in models for m in level], axis=0)
+    other = scores.copy()
+    other[:, label] = -np.inf
+    wrong = other.max(axis=1) > scores[:, label]
+    contradiction = smoothed_share(wrong[inside]) - smoothed_share(wrong[~inside])
+    spread = diversity(other.argmax(axis=1)[inside], n_classes)
+    rng = np.random.default_rng(seed)
+    others = _capped(np.flatnonzero(labels != label), constants.sample_cap, rng)
+    one = cohesion(values, _capped(group, constants.sample_cap, rng), others)
+    if n_classes == 2:
+        cap = constants.sample_cap // 3
+        rest = _capped(rows[~inside], cap, rng)
+        moved = moved_odds(values, _capped(group, cap, rng), rest, _capped(others, cap, rng))
+        spread = float(moved > 1)
+    score = max(0.0, contradiction) * spread * one
+    return Proposal(label, group, contradiction, spread, one, score)
+
+
+def _redrawn(
+    best: Proposal,
+    models: Sequence[Sequence[LeaveGroupOut]],
+    labels: np.ndarray,
+    values: np.ndarray,
+    constants: DefenseConstants,
+    seed: int,
+) -> Proposal:
+    """Redraw a group along its own pattern, and return it where that explains the data better."""
+    rows = models[0][0].rows[best.label]
+    others = _capped(
+        np.flatnonzero(labels != best.label), constants.sample_cap, np.random.default_rng(seed)
+    )
+    group = purified(values, best.members, rows, others)
+    if not constants.min_group <= len(group) <= len(rows) - constants.min_group:
+        return best
+    new = score_group(group, best.label, models, labels, values, constants, seed)
+    return max(best, new, key=lambda p: p.score)
+
+
+def alarms(proposals: Sequence[Proposal], constants: DefenseConstants) -> list[Proposal]:
+    """Return the proposals worth verifying.
+
+    Parameters
+    ----------
+    proposals : sequence of Proposal
+        At most one a class.
+    constants : DefenseConstants
+        Constants of the method.
+
+    Returns
+    -------
+    list of Proposal
+        Those with a high score, best first, at most ``max_trials``.
+    """
+    ranked = sorted(proposals, key=lambda p: -p.score)
+    return [p for p in ranked if p.score >= constants.alarm][: constants.max_trials]
+
+
+def low_loss_groups(
+    losses: np.ndarray, labels: np.ndarray, constants: DefenseConstants
+) -> list[Proposal]:
+    """Propose the samples of lowest loss, class by class: the published idea, for comparison.
+
+    Parameters
+    ----------
+    losses : ndarray of shape (n_samples,)
+        Early losses in the trap.
+    labels : ndarray of shape (n_samples,)
+        Given labels.
+    constants : DefenseConstants
+        Constants of the method.
+
+    Returns
+    -------
+    list of Proposal
+        The lowest ``low_loss_share`` of all samples, one group a class, with score 1.
+
+    References
+    ----------
+    Li et al., "Anti-Backdoor Learning", NeurIPS 2021, Section 4: isolation by low loss.
+    """
+    size = max(1, round(constants.low_loss_share * len(losses)))
+    lowest = np.sort(np.argsort(losses, kind="stable")[:size])
+    return [
+        Proposal(int(label), lowest[labels[lowest] == label], 1.0, 1.0, 1.0, 1.0)
+        for label in np.unique(labels[lowest])
+    ]
+
+
+def members_of(proposals: Sequence[Proposal], n_samples: int) -> np.ndarray:
+    """Return the members of all proposals as a mask of shape (n_samples,)."""
+    mask = np.zeros(n_samples, dtype=bool)
+    for proposal in proposals:
+        mask[proposal.members] = True
+    return mask
+
+
+def two_means(points: np.ndarray, n_steps: int = 12) -> np.ndarray:
+    """Split points in two by 2-means, started along their first principal component.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_points, n_features)
+        Points.
+    n_steps : int, default=12
+        Most steps.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_points,)
+        Which side each point is on.
+    """
+    centered = points - points.mean(axis=0)
+    axis = np.linalg.eigh(centered.T @ centered)[1][:, -1]
+    position = centered @ axis
+    side = position > np.median(position)
+    for _ in range(n_steps):
+        if side.all() or not side.any():
+            break
+        one, two = points[side].mean(axis=0), points[~side].mean(axis=0)
+        new = ((points - one) ** 2).sum(axis=1) < ((points - two) ** 2).sum(axis=1)
+        if np.array_equal(new, side):
+            break
+        side = new
+    return side
+
+
+def _project(values: np.ndarray, dimensions: int, seed: int) -> np.ndarray:
+    """Project to few dimensions at random; short series stay as they are."""
+    if values.shape[1] <= dimensions:
+        return values
+    rng = np.random.default_rng(seed)
+    return values @ rng.normal(size=(values.shape[1], dimensions)) / np.sqrt(dimensions)
+
+
+def _capped(index: np.ndarray, cap: int, rng: np.random.Generator) -> np.ndarray:
+    """Return at most ``cap`` of the indices, chosen at random."""
+    return index if len(index) <= cap else np.sort(rng.choice(index, cap, replace=False))

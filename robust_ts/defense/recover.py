@@ -1,0 +1,95 @@
+"""Give confirmed poison its label back, and clean samples their place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from robust_ts.defense.constants import DefenseConstants
+from robust_ts.defense.propose import Proposal
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What to train on next.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_samples,)
+        Labels to train with.
+    keep : ndarray of bool of shape (n_samples,)
+        Samples to train on.
+    relabelled : ndarray of bool of shape (n_samples,)
+        Samples whose label was recovered.
+    """
+
+    labels: np.ndarray
+    keep: np.ndarray
+    relabelled: np.ndarray
+
+
+def recover(
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    suspect: np.ndarray,
+    constants: DefenseConstants,
+) -> Recovery:
+    """Relabel the confidently contradicted suspects, readmit those that agree, leave the others.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_samples, n_classes)
+        Of the main network, trained without the suspects' given labels.
+    labels : ndarray of shape (n_samples,)
+        Given labels.
+    suspect : ndarray of bool of shape (n_samples,)
+        Members of confirmed groups.
+    constants : DefenseConstants
+        Constants of the method.
+
+    Returns
+    -------
+    Recovery
+        Labels and samples for the next epochs; samples that are no suspects keep both.
+    """
+    predicted = probabilities.argmax(axis=1)
+    sure = probabilities.max(axis=1) >= constants.recover_probability
+    relabelled = suspect & sure & (predicted != labels)
+    agreeing = suspect & sure & (predicted == labels)
+    return Recovery(
+        labels=np.where(relabelled, predicted, labels),
+        keep=~suspect | relabelled | agreeing,
+        relabelled=relabelled,
+    )
+
+
+def suspicion_of(
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    proposals: Sequence[Proposal],
+    confirmed: Sequence[Proposal],
+) -> np.ndarray:
+    """Return how likely each sample is poison.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_samples, n_classes)
+        Of the final main network.
+    labels : ndarray of shape (n_samples,)
+        Given labels.
+    proposals, confirmed : sequence of Proposal
+        All proposals, and those that were verified.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        0 (clean) to 1. A confirmed member's is the probability that its label is wrong; a member
+        of a group that was not confirmed stays below one half.
+    """
+    wrong = 1.0 - probabilities[np.arange(len(labels)), labels]
+    suspicion = 0.1 * wrong
+    for proposal in proposals:
+        suspicion[proposal.members] = 0.4 * proposal.score * wrong[proposal.members]
+    for proposal in confirmed:
+        suspicion[proposal.members] = wrong[proposal.members]
+    return np.clip(suspicion, 0.0, 1.0)

@@ -1,0 +1,102 @@
+"""Kernel ridge classifiers that forget a group in closed form."""
+
+import numpy as np
+
+
+def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return squared Euclidean distances, of shape (len(a), len(b))."""
+    return np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T, 0.0)
+
+
+def kernel_map(view: np.ndarray, n_landmarks: int, seed: int = 0) -> np.ndarray:
+    """Return Nystroem features of the Gaussian kernel at the median distance.
+
+    Parameters
+    ----------
+    view : ndarray of shape (n_samples, n_features)
+        One view.
+    n_landmarks : int
+        Most landmarks.
+    seed : int, default=0
+        Seed of the choice of landmarks.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, at most n_landmarks)
+        Features whose inner products approximate the kernel.
+    """
+    n = len(view)
+    rng = np.random.default_rng(seed)
+    chosen = np.arange(n) if n <= n_landmarks else rng.choice(n, n_landmarks, replace=False)
+    landmarks = view[chosen]
+    distances = squared_distances(view, landmarks)
+    positive = distances[distances > 1e-9]
+    gamma = 1.0 / float(np.median(positive)) if positive.size else 1.0
+    values, vectors = np.linalg.eigh(np.exp(-gamma * distances[chosen]))
+    kept = values > 1e-8 * values[-1]
+    return np.exp(-gamma * distances) @ (vectors[:, kept] / np.sqrt(values[kept]))
+
+
+class LeaveGroupOut:
+    """Class-balanced ridge classifier on fixed features, without any one group of a class.
+
+    When a group leaves, the rest of its class keeps the weight of a class: otherwise every group
+    of a small class beside a large one would lose its label.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n_samples, n_features)
+        Kernel features.
+    labels : ndarray of shape (n_samples,)
+        Given labels ``0..n_classes - 1``.
+    n_classes : int
+        Number of classes.
+    strength : float
+        Ridge strength relative to ``n_samples / 10``.
+    """
+
+    def __init__(
+        self, features: np.ndarray, labels: np.ndarray, n_classes: int, strength: float
+    ) -> None:
+        self.features, self.labels, self.n_classes = features, labels, n_classes
+        self.rows = [np.flatnonzero(labels == k) for k in range(n_classes)]
+        self._grams = [features[r].T @ features[r] for r in self.rows]
+        self._sums = np.stack([features[r].sum(axis=0) for r in self.rows], axis=1)
+        self._weights = np.array([self._weight(len(r)) for r in self.rows])
+        self._total = sum(w * g for w, g in zip(self._weights, self._grams, strict=True))
+        self._total = self._total + strength * len(labels) / 10 * np.eye(features.shape[1])
+
+    def _weight(self, size: int) -> float:
+        return len(self.labels) / (self.n_classes * max(size, 1))
+
+    def scores(self, label: int, group: np.ndarray) -> np.ndarray:
+        """Score the samples of one class by the classifier without ``group``.
+
+        Samples of the class outside the group leave themselves out, so that both are judged by
+        others only.
+
+        Parameters
+        ----------
+        label : int
+            The class.
+        group : ndarray of int
+            Indices of samples of this class; may be empty.
+
+        Returns
+        -------
+        ndarray of shape (n_samples_of_class, n_classes)
+            Scores in the order of ``rows[label]``.
+        """
+        rows, inside = self.rows[label], self.features[group]
+        weight = self._weight(len(rows) - len(group))
+        rest = self._grams[label] - inside.T @ inside
+        gram = self._total - self._weights[label] * self._grams[label] + weight * rest
+        target = self._sums * self._weights
+        target[:, label] = weight * (self._sums[:, label] - inside.sum(axis=0))
+        P = self.features[rows]
+        half = np.linalg.solve(gram, np.concatenate([P.T, target], axis=1))
+        raw = P @ half[:, len(rows) :]
+        leverage = weight * np.einsum("ij,ji->i", P, half[:, : len(rows)])
+        own = np.eye(self.n_classes)[label]
+        alone = (raw - leverage[:, None] * own) / np.maximum(1 - leverage, 1e-3)[:, None]
+        return np.where(np.isin(rows, group)[:, None], raw, alone)

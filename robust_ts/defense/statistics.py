@@ -1,0 +1,162 @@
+"""What distinguishes a poisoned group from a natural part of its class."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import rankdata
+
+from robust_ts.defense.ridge import squared_distances
+
+
+def smoothed_share(flags: np.ndarray) -> float:
+    """Return the share of true flags with one success and one failure added.
+
+    Small groups then cannot reach an extreme share by luck.
+    """
+    return float((flags.sum() + 1) / (len(flags) + 2))
+
+
+def diversity(classes: np.ndarray, n_classes: int) -> float:
+    """Return how evenly a group spreads over the other classes, 0 to 1.
+
+    Poison is drawn from all other classes; a natural sub-population borders on one or two.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_members,)
+        Best other class of each member.
+    n_classes : int
+        Number of classes; with two, there is one other class and the answer is 1.
+
+    Returns
+    -------
+    float
+        Entropy over that of an even spread over all other classes.
+    """
+    if n_classes < 3:
+        return 1.0
+    shares = np.bincount(classes, minlength=n_classes) / len(classes)
+    shares = shares[shares > 0]
+    return float(-(shares * np.log(shares)).sum() / np.log(n_classes - 1))
+
+
+def pattern_scores(values: np.ndarray, parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Score how much each sample bears the linear pattern of a group, leaving itself out.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_features)
+        Raw values or a projection of them.
+    parts : sequence of ndarray of int
+        The group, then one or more sets it is held against; group and opposition weigh the same.
+
+    Returns
+    -------
+    ndarray of shape (sum of the lengths of ``parts``,)
+        Leave-one-out scores of a ridge, positive on the side of the group.
+    """
+    rows, size = np.concatenate(parts), len(parts[0])
+    shares = [1.0, *[1 / (len(parts) - 1)] * (len(parts) - 1)]
+    weights = np.concatenate(
+        [np.full(len(p), s / len(p)) for p, s in zip(parts, shares, strict=True)]
+    )
+    target = np.where(np.arange(len(rows)) < size, 0.5, -0.5)
+    part = values[rows]
+    bias = np.full((len(rows), 1), np.sqrt((part**2).sum(axis=1).mean()))
+    part = np.concatenate([part, bias], axis=1)
+    gram = (part * weights[:, None]).T @ part
+    gram += 1e-2 * np.trace(gram) / len(gram) * np.eye(len(gram))
+    half = np.linalg.solve(gram, part.T)
+    fitted = part @ (half @ (weights * target))
+    leverage = weights * np.einsum("ij,ji->i", part, half)
+    return (fitted - leverage * target) / np.maximum(1 - leverage, 1e-3)
+
+
+def cohesion(values: np.ndarray, group: np.ndarray, others: np.ndarray) -> float:
+    """Tell how well one linear pattern separates a group from samples of other classes.
+
+    A trigger is one pattern on many contents. The hard samples of a noisy class have nothing in
+    common but being hard.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_features)
+        Raw values or a projection of them.
+    group, others : ndarray of int
+        Indices.
+
+    Returns
+    -------
+    float
+        Area under the ROC curve of `pattern_scores`, with one success and one failure added as in
+        `smoothed_share`, mapped to 0 (chance) .. 1.
+    """
+    size = len(group)
+    ranks = rankdata(pattern_scores(values, [group, others]))
+    area = (ranks[:size].sum() - size * (size + 1) / 2) / (size * len(others))
+    smoothed = (area * size + 1) / (size + 2)
+    return float(max(0.0, 2 * smoothed - 1))
+
+
+def purified(
+    values: np.ndarray, group: np.ndarray, rows: np.ndarray, others: np.ndarray, n_steps: int = 3
+) -> np.ndarray:
+    """Redraw a group along its own pattern: drop members without it, add samples that bear it.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_features)
+        Raw values or a projection of them.
+    group, rows, others : ndarray of int
+        The group, all samples of its class, and samples of other classes.
+    n_steps : int, default=3
+        Most steps.
+
+    Returns
+    -------
+    ndarray of int
+        The new group; the old one where too little is left on either side.
+    """
+    for _ in range(n_steps):
+        rest = rows[~np.isin(rows, group)]
+        if min(len(group), len(rest)) < 2:
+            break
+        bears = pattern_scores(values, [group, rest, others])[: len(rows)] > 0
+        new = np.sort(np.concatenate([group, rest])[bears])
+        if np.array_equal(new, group):
+            break
+        group = new
+    return group
+
+
+def moved_odds(
+    values: np.ndarray, group: np.ndarray, rest: np.ndarray, others: np.ndarray
+) -> float:
+    """Weigh whether the group is a shifted part of the other class, or of its own.
+
+    With two classes diversity says nothing, so this stands in. The group is moved onto the mean of
+    the others, and onto the mean of its own rest; poison then fits among the others, a natural
+    sub-population among its own. Fit is the nearest-neighbor distance over what is usual there.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_features)
+        Raw values.
+    group, rest, others : ndarray of int
+        The group, the rest of its class, and the other class.
+
+    Returns
+    -------
+    float
+        Misfit among the rest over misfit among the others; above 1 speaks for poison.
+    """
+
+    def misfit(place: np.ndarray) -> float:
+        moved = values[group] - values[group].mean(axis=0) + values[place].mean(axis=0)
+        inside = squared_distances(values[place], values[place])
+        np.fill_diagonal(inside, np.inf)
+        usual = np.median(np.sqrt(inside.min(axis=1)))
+        nearest = np.sqrt(squared_distances(moved, values[place]).min(axis=1))
+        return float(np.median(nearest) / max(usual, 1e-12))
+
+    return misfit(rest) / max(misfit(others), 1e-12)

@@ -1,0 +1,67 @@
+"""Ask a network that never saw a group whether the group's labels hold."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from robust_ts.defense.constants import DefenseConstants
+from robust_ts.defense.propose import Proposal
+
+
+def label_odds(probabilities: np.ndarray, label: int, members: np.ndarray) -> float:
+    """Return the mean probability of the best other class over that of the given one.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_samples, n_classes)
+        Of a network trained without the members.
+    label : int
+        Given class of the members.
+    members : ndarray of int
+        Sample indices.
+
+    Returns
+    -------
+    float
+        Above 1 where the network prefers other classes.
+    """
+    other = np.delete(probabilities[members], label, axis=1).max(axis=1)
+    return float(other.mean() / max(probabilities[members, label].mean(), 1e-12))
+
+
+def contradicted_share(probabilities: np.ndarray, label: int, members: np.ndarray) -> float:
+    """Return the share of the members that a network calls another class."""
+    return float((probabilities[members].argmax(axis=1) != label).mean())
+
+
+def verify(
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    proposals: Sequence[Proposal],
+    constants: DefenseConstants,
+) -> list[Proposal]:
+    """Return the proposals that the network confirms as a whole.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_samples, n_classes)
+        Of a network trained without the members of all ``proposals``.
+    labels : ndarray of shape (n_samples,)
+        Given labels.
+    proposals : sequence of Proposal
+        Groups the network has not seen.
+    constants : DefenseConstants
+        Constants of the method.
+
+    Returns
+    -------
+    list of Proposal
+        Those contradicted by the majority, and with confidence.
+    """
+    return [
+        p
+        for p in proposals
+        if (labels[p.members] == p.label).all()
+        and contradicted_share(probabilities, p.label, p.members) > constants.contradicted_share
+        and label_odds(probabilities, p.label, p.members) >= constants.odds
+    ]

@@ -1,0 +1,167 @@
+"""What E2ABL claims, on small real sets; each claim fails if the defense is switched off."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from robust_ts import E2ABLClassifier, NeuralClassifier
+from robust_ts.classifiers import e2abl
+from robust_ts.defense.constants import DefenseConstants
+from robust_ts.evaluation import evaluate_backdoor
+from robust_ts.evaluation.experiment import make_experiment
+
+SETTINGS = {
+    "backbone": "cnn",
+    "backbone_params": {"filters": (32, 32, 32)},
+    "epochs": 40,
+    "learning_rate": 3e-3,
+}
+
+
+def fit(cls, experiment, *, seed=0, on_clean=False, **params):
+    classifier = cls(**{**SETTINGS, **params}, random_state=seed)
+    if on_clean:
+        return classifier.fit(experiment.X_train, experiment.y_train)
+    return classifier.fit(experiment.poisoned.X, experiment.poisoned.y)
+
+
+def rates(classifier, experiment):
+    return evaluate_backdoor(
+        classifier, experiment.X_test, experiment.y_test, experiment.trigger, experiment.target
+    )
+
+
+@pytest.fixture(scope="module")
+def attacked():
+    return make_experiment("JapaneseVowels", "patch", seed=0)
+
+
+@pytest.fixture(scope="module")
+def defended(attacked):
+    return fit(E2ABLClassifier, attacked)
+
+
+@pytest.fixture(scope="module")
+def clean():
+    return make_experiment("JapaneseVowels", "patch", rate=0, seed=0)
+
+
+@pytest.mark.claim
+@pytest.mark.parametrize("trigger", ["patch", "noise"])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_trigger_steers_the_undefended_model_and_not_ours(trigger, seed):
+    experiment = make_experiment("JapaneseVowels", trigger, seed=seed)
+    natural = rates(fit(NeuralClassifier, experiment, seed=seed, on_clean=True), experiment)
+    undefended = rates(fit(NeuralClassifier, experiment, seed=seed), experiment)
+    ours = rates(fit(E2ABLClassifier, experiment, seed=seed), experiment)
+    floor = natural["attack_success_rate"]
+    assert undefended["attack_success_rate"] - floor >= 0.75
+    assert ours["attack_success_rate"] - floor <= 0.05
+    assert ours["clean_accuracy"] >= natural["clean_accuracy"] - 0.03
+
+
+@pytest.mark.claim
+def test_report_names_the_poisoned_samples_and_their_true_labels(attacked, defended):
+    report, truth = defended.report_, attacked.poisoned
+    found = report.is_poisoned
+    assert (found & truth.mask).sum() >= 0.9 * truth.mask.sum()
+    assert (found & ~truth.mask).sum() <= 0.05 * found.sum()
+    back = np.array([label is not None for label in report.recovered_labels])
+    right = report.recovered_labels[back].astype(int) == truth.y_true[back]
+    assert back.sum() >= 0.8 * truth.mask.sum()
+    assert right.mean() >= 0.95
+    assert report.suspicion[truth.mask].mean() > 0.9
+    assert report.suspicion[~truth.mask].mean() < 0.1
+    assert list(report.to_frame()["given_label"]) == list(truth.y)
+
+
+def test_clean_data_give_the_plain_network_bit_by_bit(clean):
+    plain = fit(NeuralClassifier, clean)
+    ours = fit(E2ABLClassifier, clean)
+    np.testing.assert_array_equal(
+        ours.predict_proba(clean.X_test), plain.predict_proba(clean.X_test)
+    )
+    assert not ours.report_.is_poisoned.any()
+    assert ours.report_.summary().startswith("No attack found")
+
+
+def test_refuted_suspects_give_the_plain_network_bit_by_bit(clean, monkeypatch):
+    always = replace(DefenseConstants(), alarm=0.0)
+    monkeypatch.setattr(e2abl, "DefenseConstants", lambda: always)
+    monkeypatch.setattr(e2abl, "verify", lambda *args: [])
+    short = {"epochs": 8}
+    plain = fit(NeuralClassifier, clean, **short)
+    ours = fit(E2ABLClassifier, clean, **short)
+    np.testing.assert_array_equal(
+        ours.predict_proba(clean.X_test), plain.predict_proba(clean.X_test)
+    )
+    assert [r["epoch"] for r in ours.history_ if r["stage"] == "main"] == list(range(1, 9))
+    assert len(ours.ledger_.losses("main")) == 8
+
+
+def test_no_label_is_recovered_without_verification(attacked, monkeypatch):
+    monkeypatch.setattr(e2abl, "verify", lambda *args: [])
+    ours = fit(E2ABLClassifier, attacked)
+    assert not ours.report_.is_poisoned.any()
+    assert rates(ours, attacked)["attack_success_rate"] > 0.75
+
+
+def test_history_and_ledger_hold_both_heads(attacked, defended):
+    n = len(attacked.y_train)
+    stages = [record["stage"] for record in defended.history_]
+    assert stages.count("main") == 40
+    assert stages.index("main") == stages.count("auxiliary") > 0
+    assert defended.ledger_.losses("main").shape == (40, n)
+    assert defended.ledger_.losses("auxiliary").shape == (stages.count("auxiliary"), n)
+    assert not np.isnan(defended.ledger_.losses("auxiliary")).any()
+    # Poison keeps a high loss under the label the attacker gave it.
+    last = defended.ledger_.losses("main")[-1]
+    assert np.nanmedian(last[attacked.poisoned.mask]) > 10 * np.nanmedian(
+        last[~attacked.poisoned.mask]
+    )
+    assert {"stage", "epoch", "loss", "seconds"} <= set(defended.history_.to_frame().columns)
+
+
+def test_network_gives_both_heads_main_first(attacked, defended):
+    import torch
+
+    X = attacked.X_test[:5]
+    with torch.no_grad():
+        main, auxiliary = defended.network_(torch.from_numpy(X))
+    assert main.shape == auxiliary.shape == (5, 9)
+    np.testing.assert_allclose(
+        torch.softmax(main.double(), 1).numpy(), defended.predict_proba(X), atol=1e-6
+    )
+    shared = {id(p) for p in defended.network_.main.parameters()}
+    assert not shared & {id(p) for p in defended.network_.auxiliary.parameters()}
+
+
+def test_low_loss_isolation_proposes_the_easiest_samples(attacked, monkeypatch):
+    seen = []
+
+    def spy(probabilities, labels, proposals, constants):
+        seen.extend(proposals)
+        return []
+
+    monkeypatch.setattr(e2abl, "verify", spy)
+    ours = fit(E2ABLClassifier, attacked, isolation="low-loss", epochs=10)
+    losses = ours.ledger_.losses("auxiliary")[-1]
+    members = np.concatenate([p.members for p in seen])
+    assert len(members) == round(DefenseConstants().low_loss_share * len(losses))
+    assert losses[members].max() <= np.delete(losses, members).min()
+
+
+def test_unknown_isolation_is_refused(attacked):
+    with pytest.raises(ValueError, match="isolation must be"):
+        fit(E2ABLClassifier, attacked, isolation="high-loss")
+
+
+def test_string_labels_come_back_as_strings(attacked):
+    data = attacked.poisoned
+    names = np.array([f"speaker {i}" for i in range(9)])
+    ours = E2ABLClassifier(**SETTINGS, random_state=0).fit(data.X, names[data.y])
+    assert set(ours.predict(attacked.X_test)) <= set(names)
+    recovered = [label for label in ours.report_.recovered_labels if label is not None]
+    assert recovered
+    assert set(recovered) <= set(names)
