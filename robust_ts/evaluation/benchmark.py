@@ -1,0 +1,258 @@
+"""The benchmark: every data set, attack, network, defense and seed of a grid, one row a run.
+
+Rows are appended to a JSON-lines file as they finish, each with all that is needed to repeat
+it; a run that is in the file already is not run again.
+"""
+
+import json
+import platform
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from joblib import Parallel, delayed, parallel_config
+from tqdm.auto import tqdm
+
+from robust_ts import __version__
+from robust_ts.attacks import TRIGGERS
+from robust_ts.evaluation.experiment import make_experiment
+from robust_ts.evaluation.metrics import evaluate_backdoor
+
+#: The attacks of the public grid, in its order.
+GRID_TRIGGERS = tuple(TRIGGERS)[:6]
+
+#: Ways of training: what is compared, by name.
+DEFENSES = ("undefended", "abl", "e2abl-low-loss", "e2abl")
+
+#: The clean-trained model, the reference for clean accuracy and for the natural rate.
+CLEAN = "clean-trained"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What to run: the product of all fields.
+
+    Parameters
+    ----------
+    datasets, triggers, backbones, defenses : tuple of str
+        Names; see `load_dataset`, `TRIGGERS`, `BACKBONES` and ``DEFENSES``.
+    rates : tuple of float
+        Poison rates. Rate 0 is run once for all triggers.
+    modes : tuple of str
+        ``"dirty"``, ``"clean"``, ``"all-to-all"``.
+    seeds : tuple of int
+        Each moves network, batches, trigger and the choice of poisoned samples.
+    max_train : int, default=None
+        Cap on the number of training samples.
+    settings : dict
+        Parameters of the classifiers by backbone.
+    """
+
+    datasets: tuple[str, ...]
+    triggers: tuple[str, ...] = GRID_TRIGGERS
+    rates: tuple[float, ...] = (0.0, 0.1)
+    modes: tuple[str, ...] = ("dirty",)
+    backbones: tuple[str, ...] = ("cnn",)
+    defenses: tuple[str, ...] = DEFENSES
+    seeds: tuple[int, ...] = (0,)
+    max_train: int | None = None
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def runs(self) -> list["Run"]:
+        """List the runs, the references first."""
+        base = list(product(self.datasets, self.backbones, self.seeds))
+        references = [self._run(d, b, s, CLEAN, 0.0, "dirty", "none") for d, b, s in base]
+        unpoisoned = [
+            self._run(d, b, s, defense, 0.0, "dirty", "none")
+            for (d, b, s), defense in product(base, self.defenses)
+            if 0.0 in self.rates and defense != "undefended"
+        ]
+        attacked = [
+            self._run(d, b, s, defense, rate, mode, trigger)
+            for (d, b, s), rate, mode, trigger, defense in product(
+                base, self.rates, self.modes, self.triggers, self.defenses
+            )
+            if rate > 0
+        ]
+        return [*references, *unpoisoned, *attacked]
+
+    def _run(self, d: str, b: str, s: int, defense: str, r: float, mode: str, t: str) -> "Run":
+        return Run(d, t, r, mode, b, defense, s, self.max_train, self.settings.get(b, {}))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One fit of one classifier."""
+
+    dataset: str
+    trigger: str
+    rate: float
+    mode: str
+    backbone: str
+    defense: str
+    seed: int
+    max_train: int | None
+    settings: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Identify the run in a file of results."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+_SMALL: dict[str, dict[str, Any]] = {
+    "cnn": {"backbone_params": {"filters": [32, 64, 32]}, "learning_rate": 3e-3},
+    "inception": {"backbone_params": {"filters": 8, "bottleneck": 8, "depth": 3}},
+    "resnet": {"backbone_params": {"filters": [16, 32, 32]}},
+}
+_SETS = (
+    *("ItalyPowerDemand", "JapaneseVowels", "SyntheticControl", "PowerCons", "NATOPS"),
+    *("MedicalImages", "PenDigits", "Crop"),
+)
+_CHECK_SETS = (
+    *("Epilepsy", "ArticularyWordRecognition", "SwedishLeaf", "TwoPatterns", "ECG5000"),
+    *("ElectricDevices", "CricketX"),
+)
+
+#: Named grids. ``smoke`` takes minutes with bundled data alone; ``development`` and ``check``
+#: are the two halves of the public sets with small networks and at most 600 training series.
+GRIDS: dict[str, Grid] = {
+    "smoke": Grid(
+        ("ItalyPowerDemand", "JapaneseVowels"), triggers=("patch", "noise"), settings=_SMALL
+    ),
+    "development": Grid(
+        _SETS, rates=(0.0, 0.05, 0.1), seeds=(0, 1, 2), max_train=600, settings=_SMALL
+    ),
+    "check": Grid(
+        _CHECK_SETS, rates=(0.0, 0.05, 0.1), seeds=(0, 1, 2), max_train=600, settings=_SMALL
+    ),
+    "public": Grid(
+        _SETS + _CHECK_SETS,
+        rates=(0.0, 0.01, 0.05, 0.1),
+        backbones=("cnn", "inception", "resnet"),
+        seeds=(0, 1, 2),
+        max_train=600,
+        settings=_SMALL,
+    ),
+}
+
+
+def make_classifier(defense: str, backbone: str, seed: int, settings: dict[str, Any]) -> Any:
+    """Build the classifier of a run.
+
+    Raises
+    ------
+    ValueError
+        If there is no defense of that name.
+    """
+    from robust_ts import ABLClassifier, E2ABLClassifier, NeuralClassifier
+
+    known: dict[str, tuple[Any, dict[str, Any]]] = {
+        CLEAN: (NeuralClassifier, {}),
+        "undefended": (NeuralClassifier, {}),
+        "abl": (ABLClassifier, {}),
+        "e2abl-low-loss": (E2ABLClassifier, {"isolation": "low-loss"}),
+        "e2abl": (E2ABLClassifier, {}),
+    }
+    if defense not in known:
+        raise ValueError(f"Unknown defense {defense!r}; known: {', '.join(known)}.")
+    cls, own = known[defense]
+    return cls(backbone=backbone, random_state=seed, **own, **settings)
+
+
+def execute(run: Run, triggers: Iterable[str] = GRID_TRIGGERS) -> list[dict[str, Any]]:
+    """Do one run.
+
+    Parameters
+    ----------
+    run : Run
+        What to run.
+    triggers : iterable of str
+        For the clean-trained reference: the triggers whose natural rate is measured.
+
+    Returns
+    -------
+    list of dict
+        One row; for the reference one row a trigger.
+    """
+    torch.set_num_threads(1)
+    attack = "noise" if run.trigger == "none" else run.trigger  # rate 0 stamps nothing
+    experiment = make_experiment(
+        run.dataset, attack, rate=run.rate, mode=run.mode, max_train=run.max_train, seed=run.seed
+    )
+    classifier = make_classifier(run.defense, run.backbone, run.seed, run.settings)
+    about = {
+        **asdict(run),
+        "n_train": len(experiment.y_train),
+        "n_classes": len(np.unique(experiment.y_train)),
+        "n_poisoned": int(experiment.poisoned.mask.sum()),
+        "robust_ts": __version__,
+        "torch": torch.__version__,
+        "machine": platform.machine(),
+    }
+    measured = experiment.measure(classifier)
+    if run.defense != CLEAN:
+        if run.trigger == "none":
+            measured = {
+                k: measured[k] for k in measured if "rate" not in k or k.startswith("false")
+            }
+        return [{**about, **measured}]
+    rows = []
+    for name in triggers:
+        stamp = make_experiment(
+            run.dataset, name, rate=0.0, max_train=run.max_train, seed=run.seed
+        ).trigger
+        rates = evaluate_backdoor(classifier, experiment.X_test, experiment.y_test, stamp)
+        rows.append({**about, **measured, **rates, "natural_of": name})
+    return rows
+
+
+def read_rows(path: str | Path) -> list[dict[str, Any]]:
+    """Read the rows of a results file; a line cut short by an interruption is left out."""
+    rows = []
+    if Path(path).exists():
+        for line in Path(path).read_text().splitlines():
+            try:
+                rows.append(json.loads(line))
+            except json.JSONDecodeError:
+                continue
+    return rows
+
+
+def run_grid(grid: Grid, path: str | Path, *, n_jobs: int = 1, progress: bool = True) -> int:
+    """Do the runs of a grid that are not in the file yet, and append their rows.
+
+    Parameters
+    ----------
+    grid : Grid
+        What to run.
+    path : path
+        Results file, JSON lines; made where missing.
+    n_jobs : int, default=1
+        Processes of one thread each.
+    progress : bool, default=True
+        Show a bar with the time left.
+
+    Returns
+    -------
+    int
+        Number of runs done.
+    """
+    done = {Run(**{k: row[k] for k in Run.__dataclass_fields__}).key for row in read_rows(path)}
+    todo = [run for run in grid.runs() if run.key not in done]
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with Path(path).open("a") as file:
+        for rows in tqdm(_results(todo, grid, n_jobs), total=len(todo), disable=not progress):
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+            file.flush()
+    return len(todo)
+
+
+def _results(todo: list[Run], grid: Grid, n_jobs: int) -> Iterator[list[dict[str, Any]]]:
+    with parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=1):
+        work = Parallel(return_as="generator_unordered")
+        yield from work(delayed(execute)(run, grid.triggers) for run in todo)

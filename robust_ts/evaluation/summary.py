@@ -1,0 +1,126 @@
+"""From the rows of a benchmark to its tables."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from robust_ts.evaluation.benchmark import CLEAN
+from robust_ts.evaluation.tables import markdown_table
+
+#: An attack counts where the undefended model's net rate is at least this.
+ATTACKED = 0.5
+
+_PLACE = ["dataset", "backbone", "seed"]
+_CELL = ["dataset", "backbone", "trigger", "rate", "mode"]
+
+
+def add_references(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """Put the clean-trained model's accuracy and natural rate beside every run.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        Rows of `run_grid`.
+
+    Returns
+    -------
+    DataFrame
+        One line a run, with ``clean_trained_accuracy``, ``natural_rate``, ``net_rate``,
+        ``cost`` (fit time over the undefended one's of the same attack) and ``attacked``.
+    """
+    frame = pd.DataFrame(list(rows))
+    reference = frame[frame.defense == CLEAN]
+    accuracy = reference.groupby(_PLACE).clean_accuracy.first().rename("clean_trained_accuracy")
+    natural = (
+        reference.rename(columns={"attack_success_rate": "natural_rate"})
+        .drop(columns="trigger")
+        .rename(columns={"natural_of": "trigger"})[[*_PLACE, "trigger", "natural_rate"]]
+    )
+    runs = frame[frame.defense != CLEAN].drop(columns="natural_of", errors="ignore")
+    runs = runs.join(accuracy, on=_PLACE).merge(natural, on=[*_PLACE, "trigger"], how="left")
+    runs["net_rate"] = (runs.attack_success_rate - runs.natural_rate).clip(lower=0)
+    plain = runs[runs.defense == "undefended"].set_index([*_CELL, "seed"])
+    keys = pd.MultiIndex.from_frame(runs[[*_CELL, "seed"]])
+    runs["attacked"] = (plain.net_rate >= ATTACKED).reindex(keys).fillna(False).to_numpy(bool)
+    runs["cost"] = runs.seconds.to_numpy() / plain.seconds.reindex(keys).to_numpy()
+    return runs
+
+
+def overview(runs: pd.DataFrame) -> str:
+    """Tabulate the defenses: one line for each mode, rate and defense.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        From `add_references`.
+
+    Returns
+    -------
+    str
+        Markdown. Accuracies over all runs, attack rates over attacked ones (where the
+        undefended model's net rate is at least 50%).
+    """
+    lines = []
+    for (mode, rate, defense), part in runs.groupby(["mode", "rate", "defense"], sort=True):
+        hit = part[part.attacked]
+        loss = 100 * (part.clean_trained_accuracy - part.clean_accuracy)
+        flagged = part.get("false_positive_rate", pd.Series(dtype=float))
+        lines.append(
+            {
+                "mode": mode,
+                "rate %": 100 * rate,
+                "training": defense,
+                "runs": len(part),
+                "attacked": len(hit),
+                "CA %": 100 * part.clean_accuracy.mean(),
+                "CA below clean-trained": loss.mean(),
+                "net ASR %": 100 * hit.net_rate.mean(),
+                "worst net ASR %": 100 * hit.net_rate.max(),
+                "rows > 5%": int((hit.net_rate > 0.05).sum()),
+                "recall %": 100 * hit.get("recall", pd.Series(dtype=float)).mean(),
+                "precision %": 100 * hit.get("precision", pd.Series(dtype=float)).mean(),
+                "false positives %": 100 * flagged.mean(),
+                "cost": part.cost.median(),
+            }
+        )
+    return markdown_table(lines)
+
+
+def details(runs: pd.DataFrame, defenses: Iterable[str]) -> str:
+    """Tabulate every attack: net rate and accuracy of each defense, mean over seeds.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        From `add_references`.
+    defenses : iterable of str
+        The columns.
+
+    Returns
+    -------
+    str
+        Markdown, one line for each data set, backbone, mode, rate and trigger.
+    """
+    lines = []
+    for cell, part in runs[runs.rate > 0].groupby(_CELL, sort=True):
+        line: dict[str, Any] = dict(zip(_CELL, cell, strict=True))
+        line["rate"] = f"{line['rate']:.0%}"
+        line["seeds"] = part.seed.nunique()
+        line["natural"] = 100 * part.natural_rate.mean()
+        line["CA clean"] = 100 * part.clean_trained_accuracy.mean()
+        for defense in defenses:
+            own = part[part.defense == defense]
+            line[f"CA {defense}"] = _spread(own.clean_accuracy)
+            line[f"ASR {defense}"] = _spread(own.attack_success_rate)
+        lines.append(line)
+    return markdown_table(lines)
+
+
+def _spread(values: pd.Series) -> str:
+    """Mean and standard deviation in percent."""
+    if values.empty:
+        return "-"
+    mean = 100 * float(values.mean())
+    return f"{mean:.1f} ± {100 * float(np.std(values)):.1f}" if len(values) > 1 else f"{mean:.1f}"
