@@ -1,4 +1,4 @@
-"""The command line: ``robust-ts demo``. Also ``python -m robust_ts``."""
+"""The command line: ``robust-ts demo`` and ``robust-ts bench``. Also ``python -m robust_ts``."""
 
 import argparse
 import sys
@@ -26,6 +26,19 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--backbone", default="inception", help="cnn, inception or resnet")
     demo.add_argument("--epochs", type=int, default=None, help="default: by the size of the data")
     demo.set_defaults(run=_demo)
+    bench = commands.add_parser(
+        "bench",
+        help="measure defenses over a grid of data sets and attacks, or the speed of the loop",
+        description="Run a grid of the benchmark and print its tables as Markdown. Finished runs "
+        "are kept in the rows file and not run again. 'speed' times the training loop instead.",
+    )
+    bench.add_argument(
+        "grid", help="smoke (minutes, bundled data), development, check, public; or speed"
+    )
+    bench.add_argument("--rows", help="results file, JSON lines (default: runs/GRID.jsonl)")
+    bench.add_argument("--jobs", type=int, default=1, help="processes of one thread each")
+    bench.add_argument("--tables-only", action="store_true", help="print the tables, run nothing")
+    bench.set_defaults(run=_bench)
     return parser
 
 
@@ -39,6 +52,25 @@ def _demo(arguments: argparse.Namespace) -> None:
         backbone=arguments.backbone,
         epochs=arguments.epochs,
     )
+
+
+def _bench(arguments: argparse.Namespace) -> None:
+    from robust_ts.evaluation import benchmark, summary
+    from robust_ts.evaluation.speed import speed_table
+
+    if arguments.grid == "speed":
+        print(speed_table())
+        return
+    if arguments.grid not in benchmark.GRIDS:
+        raise ValueError(
+            f"Unknown grid {arguments.grid!r}; known: {', '.join(benchmark.GRIDS)}, speed."
+        )
+    grid = benchmark.GRIDS[arguments.grid]
+    rows = arguments.rows or f"runs/{arguments.grid}.jsonl"
+    if not arguments.tables_only:
+        benchmark.run_grid(grid, rows, n_jobs=arguments.jobs)
+    runs = summary.add_references(benchmark.read_rows(rows))
+    print(summary.overview(runs), summary.details(runs, grid.defenses), sep="\n\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -89,12 +89,17 @@ class E2ABLClassifier(BaseNeuralClassifier):
         ledger = Ledger(job.data.y)
         trap, history = _train_trap(job, seeds[1], ledger, constants)
         proposals = self._propose(job, trap, ledger, seeds[2], constants)
-        alarmed = alarms(proposals, constants)
+        # A false group held out beside a true one would blur both verdicts: one at a time.
+        trials = [[p] for p in alarms(proposals, constants)]
+        if self.isolation == "low-loss":
+            trials = [proposals]
         outcome = None
-        if alarmed:
-            outcome = _train_without(job, seeds[0], alarmed, ledger, constants)
-        if outcome is None:
+        for suspects in trials:
+            outcome = _train_without(job, seeds[0], suspects, ledger, constants)
+            if outcome is not None:
+                break
             ledger.forget("main")
+        if outcome is None:
             outcome = _train_all(job, seeds[0], ledger)
         self.ledger_ = ledger
         self.report_ = _report(job, outcome, proposals)
@@ -163,16 +168,16 @@ def _train_all(job: FitJob, seed: int, ledger: Ledger) -> _Outcome:
 def _train_without(
     job: FitJob,
     seed: int,
-    alarmed: Sequence[Proposal],
+    suspects: Sequence[Proposal],
     ledger: Ledger,
     constants: DefenseConstants,
 ) -> _Outcome | None:
     """Train the main network without the suspects, verify them, and recover their labels.
 
-    Returns None where the network confirms no proposal.
+    Returns None where the network confirms none of them.
     """
     given, n = job.data.y, len(job.data.y)
-    held = members_of(alarmed, n)
+    held = members_of(suspects, n)
     with isolated_rng(seed, job.device) as generator:
         trainer = job.main_trainer(generator)
 
@@ -187,7 +192,7 @@ def _train_without(
         train(max(1, round(constants.verify_share * job.schedule.epochs)), given, ~held)
         probabilities = _probabilities(trainer, held)
         ledger.amend("main", held, probabilities)
-        confirmed = verify(probabilities, given, alarmed, constants)
+        confirmed = verify(probabilities, given, suspects, constants)
         if not confirmed:
             return None
         suspect = members_of(confirmed, n)

@@ -245,9 +245,12 @@ def run_grid(grid: Grid, path: str | Path, *, n_jobs: int = 1, progress: bool = 
     done = {Run(**{k: row[k] for k in Run.__dataclass_fields__}).key for row in read_rows(path)}
     todo = [run for run in grid.runs() if run.key not in done]
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with Path(path).open("a") as file:
+    with Path(path).open("a+b") as file:
+        # A line cut short must not swallow the next one.
+        if file.tell() and Path(path).read_bytes()[-1:] != b"\n":
+            file.write(b"\n")
         for rows in tqdm(_results(todo, grid, n_jobs), total=len(todo), disable=not progress):
-            file.writelines(json.dumps(row) + "\n" for row in rows)
+            file.writelines(json.dumps(row).encode() + b"\n" for row in rows)
             file.flush()
     return len(todo)
 

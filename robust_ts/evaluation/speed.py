@@ -1,13 +1,14 @@
 """What the library costs in time: pairs measured in turn in one process, ratios reported."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from robust_ts.evaluation.tables import markdown_table
 from robust_ts.networks import NetworkSpec
 from robust_ts.training import Schedule, Trainer
 from robust_ts.training.loop import n_batches
@@ -42,6 +43,23 @@ def paired_ratio(
         "ratio_min": float(ratios.min()),
         "ratio_max": float(ratios.max()),
     }
+
+
+def speed_table(backbones: Sequence[str] = ("cnn", "inception", "resnet")) -> str:
+    """Measure the overhead of the training loop for each backbone, as a Markdown table."""
+    rows = [loop_overhead(backbone) for backbone in backbones]
+    return markdown_table(
+        [
+            {
+                "backbone": row["backbone"],
+                "ours, s": f"{row['seconds']:.2f}",
+                "bare torch loop, s": f"{row['reference_seconds']:.2f}",
+                "ratio": f"{row['ratio']:.3f}",
+                "spread": f"{row['ratio_min']:.3f} .. {row['ratio_max']:.3f}",
+            }
+            for row in rows
+        ]
+    )
 
 
 def _seconds(work: Callable[[], object]) -> float:

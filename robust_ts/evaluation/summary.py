@@ -28,7 +28,7 @@ def add_references(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     -------
     DataFrame
         One line a run, with ``clean_trained_accuracy``, ``natural_rate``, ``net_rate``,
-        ``cost`` (fit time over the undefended one's of the same attack) and ``attacked``.
+        ``cost`` (time of fit over the undefended one's on the same data) and ``attacked``.
     """
     frame = pd.DataFrame(list(rows))
     reference = frame[frame.defense == CLEAN]
@@ -44,7 +44,10 @@ def add_references(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     plain = runs[runs.defense == "undefended"].set_index([*_CELL, "seed"])
     keys = pd.MultiIndex.from_frame(runs[[*_CELL, "seed"]])
     runs["attacked"] = (plain.net_rate >= ATTACKED).reindex(keys).fillna(False).to_numpy(bool)
-    runs["cost"] = runs.seconds.to_numpy() / plain.seconds.reindex(keys).to_numpy()
+    undefended = plain.seconds.reindex(keys).to_numpy()
+    unpoisoned = reference.groupby(_PLACE).seconds.first()
+    untouched = unpoisoned.reindex(pd.MultiIndex.from_frame(runs[_PLACE])).to_numpy()
+    runs["cost"] = runs.seconds.to_numpy() / np.where(runs.rate > 0, undefended, untouched)
     return runs
 
 

@@ -1,0 +1,85 @@
+import json
+
+import pytest
+from sklearn.dummy import DummyClassifier
+
+from robust_ts import cli
+from robust_ts.evaluation import benchmark, summary
+from robust_ts.evaluation.benchmark import CLEAN, Grid, read_rows, run_grid
+
+GRID = Grid(
+    ("ItalyPowerDemand",),
+    triggers=("patch", "sine"),
+    rates=(0.0, 0.1),
+    defenses=("undefended", "e2abl"),
+    seeds=(0, 1),
+)
+
+
+@pytest.fixture
+def constants(monkeypatch):
+    """Replace the networks by constant predictions: only the bookkeeping is tested."""
+    answers = {CLEAN: 1, "undefended": 0, "e2abl": 1}
+    fits = []
+
+    def make(defense, backbone, seed, settings):
+        fits.append(defense)
+        return DummyClassifier(strategy="constant", constant=answers[defense])
+
+    monkeypatch.setattr(benchmark, "make_classifier", make)
+    return fits
+
+
+def test_grid_lists_references_unpoisoned_and_attacked_runs():
+    runs = GRID.runs()
+    assert len({run.key for run in runs}) == len(runs) == 2 + 2 + 2 * 2 * 2
+    assert [run.defense for run in runs[:2]] == [CLEAN] * 2
+    assert {run.defense for run in runs if run.rate == 0} == {CLEAN, "e2abl"}
+
+
+def test_finished_runs_are_not_run_again(constants, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    assert run_grid(GRID, path, progress=False) == len(constants) == 12
+    lines = path.read_text().splitlines()
+    # An interruption in the middle of a line costs that run alone.
+    path.write_text("\n".join(lines[:-1]) + "\n" + lines[-1][:20])
+    assert run_grid(GRID, path, progress=False) == 1
+    assert len(read_rows(path)) == len(lines)
+    assert run_grid(GRID, path, progress=False) == 0
+
+
+def test_rows_hold_what_repeats_them(constants, tmp_path):
+    run_grid(GRID, tmp_path / "rows.jsonl", progress=False)
+    row = read_rows(tmp_path / "rows.jsonl")[-1]
+    assert {"dataset", "trigger", "rate", "seed", "settings", "torch", "n_poisoned"} <= set(row)
+    assert json.dumps(row)
+
+
+def test_summary_compares_with_the_reference_of_the_same_seed(constants, tmp_path):
+    run_grid(GRID, tmp_path / "rows.jsonl", progress=False)
+    runs = summary.add_references(read_rows(tmp_path / "rows.jsonl"))
+    undefended = runs[runs.defense == "undefended"]
+    # Always class 0: every triggered sample of the other class goes to the target.
+    assert (undefended.attack_success_rate == 1).all()
+    assert (undefended.natural_rate == 0).all()
+    assert undefended.attacked.all()
+    assert (runs[runs.defense == "e2abl"].net_rate.dropna() == 0).all()
+    assert runs.cost.notna().all()
+    table = summary.overview(runs)
+    assert "| undefended |    4 |        4 |" in table
+    assert "e2abl" in summary.details(runs, GRID.defenses)
+
+
+def test_command_prints_the_tables(constants, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(benchmark.GRIDS, "smoke", GRID)
+    assert cli.main(["bench", "smoke", "--rows", str(tmp_path / "rows.jsonl")]) == 0
+    assert "net ASR %" in capsys.readouterr().out
+    assert cli.main(["bench", "smok"]) == 1
+    assert "known: smoke" in capsys.readouterr().err
+
+
+def test_every_named_defense_can_be_built():
+    for defense in (CLEAN, *benchmark.DEFENSES):
+        assert hasattr(benchmark.make_classifier(defense, "cnn", 0, {}), "fit")
+    with pytest.raises(ValueError, match="Unknown defense 'none'"):
+        benchmark.make_classifier("none", "cnn", 0, {})
