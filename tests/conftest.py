@@ -1,19 +1,10 @@
-"""Fixtures of all tests: one seed for all global state, one thread, small synthetic series."""
-
-import os
-
-# Before SciPy is imported: without it scikit-learn skips one of its estimator checks.
-os.environ.setdefault("SCIPY_ARRAY_API", "1")
+"""Fixtures of all tests: one seed for all global state, small synthetic series."""
 
 import random
 
 import numpy as np
 import pytest
 import torch
-
-# The networks of the tests are too small to gain from a second thread, and two processes of
-# two spinning threads each are tens of times slower than of one.
-torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.special import softmax
+from threadpoolctl import threadpool_limits
 from torch import nn
 
 from robust_ts.classifiers._base import (
@@ -88,7 +89,7 @@ class E2ABLClassifier(BaseNeuralClassifier):
         constants = DefenseConstants()
         ledger = Ledger(job.data.y)
         trap, history = _train_trap(job, seeds[1], ledger, constants)
-        proposals = self._propose(job, trap, ledger, seeds[2], constants)
+        proposals = self._propose(job, ledger, seeds[2], constants)
         # A false group held out beside a true one would blur both verdicts: one at a time.
         trials = [[p] for p in alarms(proposals, constants)]
         if self.isolation == "low-loss":
@@ -108,7 +109,6 @@ class E2ABLClassifier(BaseNeuralClassifier):
     def _propose(
         self,
         job: FitJob,
-        trap: ShallowNetwork,
         ledger: Ledger,
         seed: int,
         constants: DefenseConstants,
@@ -116,12 +116,10 @@ class E2ABLClassifier(BaseNeuralClassifier):
         labels, n_classes = job.data.y, job.spec.n_classes
         if self.isolation == "low-loss":
             return low_loss_groups(ledger.losses("auxiliary")[-1], labels, constants)
-        trap.eval()
-        features = predict_batches(trap.features, job.X, device=job.device, dtype=job.dtype)
         X = standardize(job.data.X, job.mean.numpy(), job.scale.numpy())
-        views = feature_views(X, seed, extra={"trap": features})
-        starts = ledger.loss_tails("auxiliary")
-        return propose(views, labels, n_classes, constants, seed, starts=starts)
+        # Many small solves: a second BLAS thread makes them up to fifteen times slower.
+        with threadpool_limits(limits=1, user_api="blas"):
+            return propose(feature_views(X, seed), labels, n_classes, constants, seed)
 
     def _main_network(self) -> nn.Module:
         assert isinstance(self.network_, TwoHeadNetwork)

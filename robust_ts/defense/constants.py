@@ -25,9 +25,21 @@ class DefenseConstants:
         Dimensions in which the cohesion of a group is tested; bounds its cost.
     sample_cap : int, default=1500
         Reference samples a test looks at; bounds its cost, more changes nothing.
-    alarm : float, default=0.55
-        Least score of a group worth verifying: contradicted, spread and cohesive together. Natural
-        groups lie at 0.1 to 0.6, poisoned ones at 0.55 to 0.95; verification decides.
+    clear_pattern : float, default=0.8
+        Cohesion (an area of 0.9) from which a group is redrawn along its own pattern. Above, this
+        lifts its precision to 0.9 to 1; below, the pattern is no better a guide than the group.
+    alarm : float, default=0.5
+        Least score of a group worth verifying: contradicted, spread and cohesive together. Best
+        natural groups lay at 0.05 to 0.45 with three classes or more, poisoned ones at 0.5 to 0.95.
+    faint_alarm : float, default=0.3
+        Score that suffices where the best group of every other class is far below it.
+    lead : float, default=2.0
+        How far: the ratio to the best other class. On clean data the best class led by 1.9 at most
+        (JapaneseVowels), under attack by 2 to 5.
+    moved_binary : float, default=1.75
+        With two classes: how much worse the group fits its own class than the other, both moved
+        (`moved_odds`). A natural group of PowerCons reached 1.6, poison on it 1.7, poison on
+        ItalyPowerDemand 2.0; a miss costs nothing that plain training would not, so it is strict.
     max_trials : int, default=2
         Groups that are verified at most, one after the other: each refuted one costs
         ``verify_share`` of a fit.
@@ -36,10 +48,15 @@ class DefenseConstants:
         to classify well, early enough that a restart and the recovery still have time.
     contradicted_share : float, default=0.5
         Share of a poisoned group that the network must contradict: most of it.
-    odds : float, default=3.0
-        Least ratio of the mean probability of another class to that of the given one.
-    recover_probability : float, default=0.8
-        Least probability of the recovered label; below it a sample stays out of training.
+    odds : float, default=2.0
+        Least median odds of the best other class against the given one: twice as likely. Alarming
+        natural groups stayed below 0.6, poisoned ones above 2.9.
+    odds_binary : float, default=10.0
+        The same with two classes, where no spread over classes testifies: natural groups reach the
+        odds of a weak trigger there, so only clear ones count.
+    recover_probability : float, default=0.5
+        Least probability of the recovered label: likelier than all others together. At 0.8 fewer
+        came back, and each one left out costs clean accuracy.
     recover_every : int, default=3
         Epochs between two recoveries of labels.
     low_loss_share : float, default=0.05
@@ -53,11 +70,16 @@ class DefenseConstants:
     min_group: int = 3
     projection: int = 256
     sample_cap: int = 1500
-    alarm: float = 0.55
+    clear_pattern: float = 0.8
+    alarm: float = 0.5
+    faint_alarm: float = 0.3
+    lead: float = 2.0
+    moved_binary: float = 1.75
     max_trials: int = 2
     verify_share: float = 0.4
     contradicted_share: float = 0.5
-    odds: float = 3.0
-    recover_probability: float = 0.8
+    odds: float = 2.0
+    odds_binary: float = 10.0
+    recover_probability: float = 0.5
     recover_every: int = 3
     low_loss_share: float = 0.05

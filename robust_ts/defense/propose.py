@@ -26,15 +26,19 @@ given labels 0..K-1, ``c`` the ``DefenseConstants``)::
             P = probabilities on all training samples
     suspicion = suspicion_of(P, y, proposals, confirmed)        # (n,) in 0..1
 
+For series, ``extra`` and ``starts`` brought nothing on the sets measured (and one clean set close
+to an alarm): they are for inputs on which the views of raw values are poor.
+
 The main network starts after the proposals are known, so that nothing is undone when they are
 empty. Every function here is linear in n for a fixed number of classes.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from robust_ts.defense.candidates import candidates, two_means
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.ridge import LeaveGroupOut, kernel_map
 from robust_ts.defense.statistics import (
@@ -64,7 +68,7 @@ class Proposal:
     cohesion : float
         How well one pattern tells the group from the other classes.
     score : float
-        Product of the three, 0 to 1.
+        Product of the three, diversity squared, 0 to 1.
     """
 
     label: int
@@ -123,62 +127,14 @@ def propose(
                 first += [rows[side], rows[~side]]
         first += [s for s in starts if len(s) and labels[s[0]] == label]
         found = candidates(models, label, first, constants)
-        scored = [
-            score_group(group, label, models, labels, values, constants, seed) for group in found
-        ]
-        if scored:
-            best = max(scored, key=lambda p: p.score)
-            proposals.append(_redrawn(best, models, labels, values, constants, seed))
+        best: Proposal | None = None
+        for group in found:
+            floor = best.score if best else -1.0
+            new = score_group(group, label, models, labels, values, constants, seed, floor)
+            best = new if best is None or new.score > best.score else best
+        if best:
+            proposals.append(_redrawn(best, labels, values, constants, seed))
     return sorted(proposals, key=lambda p: -p.score)
-
-
-def candidates(
-    models: Sequence[Sequence[LeaveGroupOut]],
-    label: int,
-    starts: Sequence[np.ndarray],
-    constants: DefenseConstants,
-) -> list[np.ndarray]:
-    """Return the groups at which "contradicted by the rest" comes to rest.
-
-    Parameters
-    ----------
-    models : sequence of sequence of LeaveGroupOut
-        For each ridge strength, one model a view.
-    label : int
-        The class.
-    starts : sequence of ndarray of int
-        Starting groups; the empty one is plain leave-one-out.
-    constants : DefenseConstants
-        Constants of the method.
-
-    Returns
-    -------
-    list of ndarray of int
-        Distinct groups with at least ``min_group`` members inside and outside.
-    """
-    found: dict[bytes, np.ndarray] = {}
-    rows = models[0][0].rows[label]
-    for level in models:
-        for views in [[m] for m in level] + [list(level)]:
-            known: dict[bytes, np.ndarray] = {}  # one step from each group, computed once
-            for start in starts:
-                group = start
-                for _ in range(constants.max_steps):
-                    key = group.tobytes()
-                    if key in known:
-                        settled = np.array_equal(known[key], group)
-                        group = known[key]
-                        if settled:
-                            break
-                        continue
-                    score = np.mean([m.scores(label, group) for m in views], axis=0)
-                    known[key] = rows[score.argmax(axis=1) != label]
-                    group = known[key]
-                    if not len(group) or len(group) == len(rows):
-                        break
-                if constants.min_group <= len(group) <= len(rows) - constants.min_group:
-                    found[group.tobytes()] = group
-    return list(found.values())
 
 
 def score_group(
@@ -189,6 +145,7 @@ def score_group(
     values: np.ndarray,
     constants: DefenseConstants,
     seed: int = 0,
+    floor: float = -1.0,
 ) -> Proposal:
     """Weigh the evidence that ``group`` is poison, over all views and strengths at once.
 
@@ -208,6 +165,8 @@ def score_group(
         Constants of the method.
     seed : int, default=0
         Seed of the samples of reference.
+    floor : float, default=-1
+        A score to beat; where even full cohesion would not, cohesion is not computed and is 0.
 
     Returns
     -------
@@ -224,53 +183,63 @@ def score_group(
     spread = diversity(other.argmax(axis=1)[inside], n_classes)
     rng = np.random.default_rng(seed)
     others = _capped(np.flatnonzero(labels != label), constants.sample_cap, rng)
+    if max(0.0, contradiction) * spread**2 <= floor:
+        return Proposal(label, group, contradiction, spread, 0.0, 0.0)
     one = cohesion(values, _capped(group, constants.sample_cap, rng), others)
     if n_classes == 2:
         cap = constants.sample_cap // 3
         rest = _capped(rows[~inside], cap, rng)
         moved = moved_odds(values, _capped(group, cap, rng), rest, _capped(others, cap, rng))
-        spread = float(moved > 1)
-    score = max(0.0, contradiction) * spread * one
+        spread = float(moved > constants.moved_binary)
+    score = max(0.0, contradiction) * spread**2 * one  # spread parts natural groups off best
     return Proposal(label, group, contradiction, spread, one, score)
 
 
 def _redrawn(
-    best: Proposal,
-    models: Sequence[Sequence[LeaveGroupOut]],
-    labels: np.ndarray,
-    values: np.ndarray,
-    constants: DefenseConstants,
-    seed: int,
+    best: Proposal, labels: np.ndarray, values: np.ndarray, constants: DefenseConstants, seed: int
 ) -> Proposal:
-    """Redraw a group along its own pattern, and return it where that explains the data better."""
-    rows = models[0][0].rows[best.label]
+    """Redraw a group along its own pattern, where that is clear; the evidence stays."""
+    rows = np.flatnonzero(labels == best.label)
     others = _capped(
         np.flatnonzero(labels != best.label), constants.sample_cap, np.random.default_rng(seed)
     )
-    group = purified(values, best.members, rows, others)
-    if not constants.min_group <= len(group) <= len(rows) - constants.min_group:
+    if best.cohesion < constants.clear_pattern:
         return best
-    new = score_group(group, best.label, models, labels, values, constants, seed)
-    return max(best, new, key=lambda p: p.score)
+    group = purified(values, best.members, rows, others)
+    shared = len(np.intersect1d(group, best.members)) / len(np.union1d(group, best.members))
+    if shared < 0.5 or len(rows) - len(group) < constants.min_group:
+        return best  # another group than the one the evidence is about
+    return replace(best, members=group)
 
 
 def alarms(proposals: Sequence[Proposal], constants: DefenseConstants) -> list[Proposal]:
     """Return the proposals worth verifying.
 
+    A group alarms by a high score, or by a fair one that the groups of the other classes do not
+    come near: those are the null that the data themselves give.
+
     Parameters
     ----------
     proposals : sequence of Proposal
-        At most one a class.
+        At most one a class; all of them, since each is measured against the others.
     constants : DefenseConstants
         Constants of the method.
 
     Returns
     -------
     list of Proposal
-        Those with a high score, best first, at most ``max_trials``.
+        The alarming ones, best first, at most ``max_trials``.
     """
     ranked = sorted(proposals, key=lambda p: -p.score)
-    return [p for p in ranked if p.score >= constants.alarm][: constants.max_trials]
+    runner_up = ranked[1].score if len(ranked) > 2 else np.inf  # one other class is no null
+    found = [p for p in ranked if p.score >= constants.alarm]
+    if (
+        not found
+        and ranked
+        and ranked[0].score >= max(constants.faint_alarm, constants.lead * runner_up)
+    ):
+        found = ranked[:1]
+    return found[: constants.max_trials]
 
 
 def low_loss_groups(
@@ -310,36 +279,6 @@ def members_of(proposals: Sequence[Proposal], n_samples: int) -> np.ndarray:
     for proposal in proposals:
         mask[proposal.members] = True
     return mask
-
-
-def two_means(points: np.ndarray, n_steps: int = 12) -> np.ndarray:
-    """Split points in two by 2-means, started along their first principal component.
-
-    Parameters
-    ----------
-    points : ndarray of shape (n_points, n_features)
-        Points.
-    n_steps : int, default=12
-        Most steps.
-
-    Returns
-    -------
-    ndarray of bool of shape (n_points,)
-        Which side each point is on.
-    """
-    centered = points - points.mean(axis=0)
-    axis = np.linalg.eigh(centered.T @ centered)[1][:, -1]
-    position = centered @ axis
-    side = position > np.median(position)
-    for _ in range(n_steps):
-        if side.all() or not side.any():
-            break
-        one, two = points[side].mean(axis=0), points[~side].mean(axis=0)
-        new = ((points - one) ** 2).sum(axis=1) < ((points - two) ** 2).sum(axis=1)
-        if np.array_equal(new, side):
-            break
-        side = new
-    return side
 
 
 def _project(values: np.ndarray, dimensions: int, seed: int) -> np.ndarray:

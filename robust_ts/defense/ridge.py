@@ -1,6 +1,7 @@
 """Kernel ridge classifiers that forget a group in closed form."""
 
 import numpy as np
+from scipy.linalg import cho_factor, cho_solve
 
 
 def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -94,7 +95,8 @@ class LeaveGroupOut:
         target = self._sums * self._weights
         target[:, label] = weight * (self._sums[:, label] - inside.sum(axis=0))
         P = self.features[rows]
-        half = np.linalg.solve(gram, np.concatenate([P.T, target], axis=1))
+        factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
+        half = cho_solve(factor, np.concatenate([P.T, target], axis=1), check_finite=False)
         raw = P @ half[:, len(rows) :]
         leverage = weight * np.einsum("ij,ji->i", P, half[:, : len(rows)])
         own = np.eye(self.n_classes)[label]

@@ -9,7 +9,9 @@ from robust_ts.defense.propose import Proposal
 
 
 def label_odds(probabilities: np.ndarray, label: int, members: np.ndarray) -> float:
-    """Return the mean probability of the best other class over that of the given one.
+    """Return the median odds of the best other class against the given one.
+
+    The median, since a proposed group may hold clean samples: it asks the majority.
 
     Parameters
     ----------
@@ -26,7 +28,7 @@ def label_odds(probabilities: np.ndarray, label: int, members: np.ndarray) -> fl
         Above 1 where the network prefers other classes.
     """
     other = np.delete(probabilities[members], label, axis=1).max(axis=1)
-    return float(other.mean() / max(probabilities[members, label].mean(), 1e-12))
+    return float(np.median(other / np.maximum(probabilities[members, label], 1e-12)))
 
 
 def contradicted_share(probabilities: np.ndarray, label: int, members: np.ndarray) -> float:
@@ -58,10 +60,11 @@ def verify(
     list of Proposal
         Those contradicted by the majority, and with confidence.
     """
+    odds = constants.odds_binary if probabilities.shape[1] == 2 else constants.odds
     return [
         p
         for p in proposals
         if (labels[p.members] == p.label).all()
         and contradicted_share(probabilities, p.label, p.members) > constants.contradicted_share
-        and label_odds(probabilities, p.label, p.members) >= constants.odds
+        and label_odds(probabilities, p.label, p.members) >= odds
     ]
