@@ -3,8 +3,13 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from robust_ts import __version__
+
+#: What a grid is the product of, and the command line can narrow.
+_AXES = ("datasets", "triggers", "rates", "modes", "backbones", "defenses", "seeds")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -37,6 +42,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     bench.add_argument("--rows", help="results file, JSON lines (default: runs/GRID.jsonl)")
     bench.add_argument("--jobs", type=int, default=1, help="processes of one thread each")
+    for name in _AXES:
+        bench.add_argument(f"--{name}", help=f"restrict the grid's {name}: a,b,...")
     bench.add_argument("--tables-only", action="store_true", help="print the tables, run nothing")
     bench.set_defaults(run=_bench)
     return parser
@@ -54,6 +61,17 @@ def _demo(arguments: argparse.Namespace) -> None:
     )
 
 
+def _restricted(grid: Any, arguments: argparse.Namespace) -> Any:
+    """Narrow a grid to what the command line names."""
+    kinds = {"rates": float, "seeds": int}
+    changes = {}
+    for name in _AXES:
+        text = getattr(arguments, name)
+        if text is not None:
+            changes[name] = tuple(kinds.get(name, str)(part) for part in text.split(","))
+    return replace(grid, **changes)
+
+
 def _bench(arguments: argparse.Namespace) -> None:
     from robust_ts.evaluation import benchmark, summary
     from robust_ts.evaluation.speed import speed_table
@@ -65,7 +83,7 @@ def _bench(arguments: argparse.Namespace) -> None:
         raise ValueError(
             f"Unknown grid {arguments.grid!r}; known: {', '.join(benchmark.GRIDS)}, speed."
         )
-    grid = benchmark.GRIDS[arguments.grid]
+    grid = _restricted(benchmark.GRIDS[arguments.grid], arguments)
     rows = arguments.rows or f"runs/{arguments.grid}.jsonl"
     if not arguments.tables_only:
         benchmark.run_grid(grid, rows, n_jobs=arguments.jobs)

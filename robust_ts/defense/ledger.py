@@ -41,7 +41,7 @@ class Ledger:
         if losses.shape != self.labels.shape:
             raise ValueError(f"losses have shape {losses.shape}, labels {self.labels.shape}.")
         self.epochs.setdefault(head, []).append(epoch)
-        self.rows.setdefault(head, []).append(losses.astype(np.float32))
+        self.rows.setdefault(head, []).append(np.array(losses, dtype=np.float32))
 
     def amend(self, head: str, samples: np.ndarray, probabilities: np.ndarray) -> None:
         """Fill in the last epoch of ``head`` for samples that were asked but not trained on.
@@ -66,29 +66,3 @@ class Ledger:
     def losses(self, head: str) -> np.ndarray:
         """Give the losses of ``head``: ndarray of shape (n_epochs, n_samples)."""
         return np.stack(self.rows[head])
-
-    def loss_tails(self, head: str, share: float = 0.5) -> list[np.ndarray]:
-        """Return each class's half of low and half of high early loss, as starting groups.
-
-        Poison may be learned first or last, so both tails are starts.
-
-        Parameters
-        ----------
-        head : str
-            Name of the head.
-        share : float, default=0.5
-            Share of the class in a tail.
-
-        Returns
-        -------
-        list of ndarray of int
-            Sample indices; two groups a class.
-        """
-        mean = self.losses(head).mean(axis=0)
-        groups = []
-        for label in np.unique(self.labels):
-            rows = np.flatnonzero(self.labels == label)
-            order = rows[np.argsort(mean[rows], kind="stable")]
-            size = max(1, round(share * len(rows)))
-            groups += [np.sort(order[:size]), np.sort(order[-size:])]
-        return groups

@@ -1,36 +1,7 @@
-"""Propose groups of training samples that may be poison.
+"""Propose groups of training samples that may be poison, and say which are worth verifying.
 
-How the estimator calls the stages, in order (n samples, K classes, ``X`` standardized, ``y`` the
-given labels 0..K-1, ``c`` the ``DefenseConstants``)::
-
-    ledger = Ledger(y)
-    trap = copy of (shallow block + auxiliary head), trained on all data for
-        max(1, round(c.trap_share * epochs)) epochs; after each epoch
-        ledger.record("trap", epoch, P_trap)                    # P_trap: (n, K)
-    views = feature_views(X, seed, extra={"trap": Z})           # Z: (n, d) pooled shallow features
-    proposals = propose(views, y, K, c, seed, starts=ledger.loss_tails("trap"))
-    for proposal in alarms(proposals, c):       # at most c.max_trials; mostly none on clean data
-        held = members_of([proposal], n)                        # (n,) bool
-        start the main network (seed s), train it on ~held for
-            e = round(c.verify_share * epochs) epochs
-        P = its probabilities on all training samples           # (n, K)
-        confirmed = verify(P, y, [proposal], c)                 # list of Proposal
-        if confirmed: break                                     # else: throw the network away
-    if nothing was confirmed:
-        train the main network (seed s) on all data: exactly plain training
-    else:
-        suspect = members_of(confirmed, n)
-        go on with this network; at epoch e and every c.recover_every epochs until the end:
-            decision = recover(P, y, suspect, c)                # .labels (n,), .keep (n,) bool
-            train on decision.labels[decision.keep]
-            P = probabilities on all training samples
-    suspicion = suspicion_of(P, y, proposals, confirmed)        # (n,) in 0..1
-
-For series, ``extra`` and ``starts`` brought nothing on the sets measured (and one clean set close
-to an alarm): they are for inputs on which the views of raw values are poor.
-
-The main network starts after the proposals are known, so that nothing is undone when they are
-empty. Every function here is linear in n for a fixed number of classes.
+Every function is linear in the number of samples for a fixed number of classes. The order in
+which the stages are called stands in ``robust_ts.classifiers.e2abl``.
 """
 
 from collections.abc import Sequence
@@ -85,7 +56,6 @@ def propose(
     n_classes: int,
     constants: DefenseConstants,
     seed: int = 0,
-    starts: Sequence[np.ndarray] = (),
 ) -> list[Proposal]:
     """Return the best group of each class, best first.
 
@@ -101,8 +71,6 @@ def propose(
         Constants of the method.
     seed : int, default=0
         Seed of landmarks, projection and samples of reference.
-    starts : sequence of ndarray of int, optional
-        Further starting groups, each within one class.
 
     Returns
     -------
@@ -125,7 +93,6 @@ def propose(
             if name in views:
                 side = two_means(maps[list(views).index(name)][rows])
                 first += [rows[side], rows[~side]]
-        first += [s for s in starts if len(s) and labels[s[0]] == label]
         found = candidates(models, label, first, constants)
         best: Proposal | None = None
         for group in found:

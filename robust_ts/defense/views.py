@@ -9,9 +9,7 @@ _FILTERS = 24
 _BINS = 4
 
 
-def feature_views(
-    X: np.ndarray, seed: int = 0, extra: dict[str, np.ndarray] | None = None
-) -> dict[str, np.ndarray]:
+def feature_views(X: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
     """Return the views in which groups are sought.
 
     The raw values and pooled random convolutions, each of the whole sample, of its first and of its
@@ -23,8 +21,6 @@ def feature_views(
         Standardized samples.
     seed : int, default=0
         Seed of the random filters.
-    extra : dict of str to ndarray of shape (n_samples, n_features), optional
-        Further views, such as the trap's pooled features.
 
     Returns
     -------
@@ -47,8 +43,6 @@ def feature_views(
         "random-first": pooled(slice(None, cut)),
         "random-second": pooled(slice(cut, None)),
     }
-    for name, values in (extra or {}).items():
-        views[name] = _per_feature(values.reshape(n, -1))
     return {name: v for name, v in views.items() if v.shape[1] and np.isfinite(v).all()}
 
 

@@ -5,7 +5,6 @@ import pytest
 
 from robust_ts.defense.candidates import two_means
 from robust_ts.defense.constants import DefenseConstants
-from robust_ts.defense.ledger import Ledger
 from robust_ts.defense.propose import Proposal, alarms, members_of, propose
 from robust_ts.defense.recover import recover, suspicion_of
 from robust_ts.defense.ridge import LeaveGroupOut, kernel_map
@@ -180,14 +179,6 @@ def test_two_means_separates_two_clouds() -> None:
     side = two_means(points)
     assert len({bool(s) for s in side[:20]}) == 1
     assert side[0] != side[25]
-
-
-def test_ledger_tails_are_taken_within_each_class() -> None:
-    ledger = Ledger(np.array([0, 0, 1, 1]))
-    ledger.record("auxiliary", 1, np.array([0.1, 2.3, 0.2, 1.2]))
-    assert [t.tolist() for t in ledger.loss_tails("auxiliary")] == [[0], [1], [2], [3]]
-    ledger.forget("auxiliary")
-    assert ledger.epochs == {}
 
 
 def test_alarm_by_level_or_by_lead_over_the_other_classes() -> None:

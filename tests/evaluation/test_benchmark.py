@@ -78,6 +78,15 @@ def test_command_prints_the_tables(constants, tmp_path, monkeypatch, capsys):
     assert "known: smoke" in capsys.readouterr().err
 
 
+def test_command_narrows_the_grid(constants, tmp_path, monkeypatch):
+    monkeypatch.setitem(benchmark.GRIDS, "smoke", GRID)
+    path = tmp_path / "rows.jsonl"
+    narrow = ["--rates", "0.1", "--seeds", "1", "--triggers", "sine", "--defenses", "e2abl"]
+    assert cli.main(["bench", "smoke", "--rows", str(path), *narrow]) == 0
+    runs = {(row["defense"], row["rate"], row["seed"], row["trigger"]) for row in read_rows(path)}
+    assert runs == {(CLEAN, 0.0, 1, "none"), ("e2abl", 0.1, 1, "sine")}
+
+
 def test_every_named_defense_can_be_built():
     for defense in (CLEAN, *benchmark.DEFENSES):
         assert hasattr(benchmark.make_classifier(defense, "cnn", 0, {}), "fit")
