@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from robust_ts.defense.propose import alarms, members_of, propose
+from robust_ts.defense.views import feature_views
+from tests.defense._groups import CONSTANTS, N_CLASSES, clean_series, make_proposal, poisoned_series
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_poisoned_group_is_proposed_first_and_alarms(seed: int) -> None:
+    X, y, mask = poisoned_series(seed)
+    proposals = propose(feature_views(X), y, N_CLASSES, CONSTANTS)
+    best = alarms(proposals, CONSTANTS)[0]
+    assert best.label == 0
+    found = members_of([best], len(X))
+    assert (found & mask).sum() >= 0.9 * mask.sum()
+    assert (found & ~mask).sum() <= 0.2 * found.sum()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_clean_data_raise_no_alarm(seed: int) -> None:
+    X, y = clean_series(seed)
+    assert alarms(propose(feature_views(X), y, N_CLASSES, CONSTANTS), CONSTANTS) == []
+
+
+def test_natural_subpopulation_raises_no_alarm() -> None:
+    X, y = clean_series()
+    part = np.flatnonzero(y == 1)[:18]
+    X[part] = X[np.flatnonzero(y == 2)[:18]] + 0.5  # a part of class 1 that resembles class 2 only
+    assert alarms(propose(feature_views(X), y, N_CLASSES, CONSTANTS), CONSTANTS) == []
+
+
+def test_inputs_are_not_changed_and_seeds_repeat() -> None:
+    X, y, _ = poisoned_series()
+    views = feature_views(X, 3)
+    copies = {k: v.copy() for k, v in views.items()}
+    one = propose(views, y, N_CLASSES, CONSTANTS, seed=5)
+    two = propose(feature_views(X, 3), y, N_CLASSES, CONSTANTS, seed=5)
+    assert all(np.array_equal(views[k], copies[k]) for k in views)
+    assert [p.score for p in one] == [p.score for p in two]
+
+
+def test_alarm_by_level_or_by_lead_over_the_other_classes() -> None:
+    faint = [make_proposal(0, [0], 0.45), make_proposal(1, [1], 0.2), make_proposal(2, [2], 0.1)]
+    assert [p.label for p in alarms(faint, CONSTANTS)] == [0]
+    close = [make_proposal(0, [0], 0.4), make_proposal(1, [1], 0.3), make_proposal(2, [2], 0.1)]
+    assert alarms(close, CONSTANTS) == []
+    assert alarms(faint[:2], CONSTANTS) == []  # one other class is no null
+    many = [make_proposal(k, [k], 0.9) for k in range(4)]
+    assert len(alarms(many, CONSTANTS)) == CONSTANTS.max_trials

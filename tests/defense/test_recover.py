@@ -1,0 +1,31 @@
+import numpy as np
+
+from robust_ts.defense.recover import recover, suspicion_of
+from tests.defense._groups import CONSTANTS, make_proposal
+
+
+def test_recover_relabels_readmits_and_leaves_out() -> None:
+    y = np.array([0, 0, 0, 1])
+    P = np.array([[0.05, 0.95, 0], [0.95, 0.05, 0], [0.3, 0.4, 0.3], [0.99, 0.01, 0]])
+    suspect = np.array([True, True, True, False])
+    result = recover(P, y, suspect, CONSTANTS)
+    assert result.labels.tolist() == [1, 0, 0, 1]
+    assert result.keep.tolist() == [True, True, False, True]
+    assert result.relabelled.tolist() == [True, False, False, False]
+
+
+def test_no_suspects_change_nothing() -> None:
+    y = np.array([0, 1, 1])
+    result = recover(np.full((3, 2), 0.5), y, np.zeros(3, dtype=bool), CONSTANTS)
+    assert result.keep.all()
+    assert np.array_equal(result.labels, y)
+
+
+def test_suspicion_is_high_only_for_confirmed_members() -> None:
+    y = np.zeros(6, dtype=int)
+    P = np.tile([0.02, 0.98], (6, 1))
+    confirmed, proposed = make_proposal(0, [0, 1]), make_proposal(0, [2, 3])
+    suspicion = suspicion_of(P, y, [confirmed, proposed], [confirmed])
+    assert (suspicion[:2] > 0.9).all()
+    assert (suspicion[2:] < 0.5).all()
+    assert ((suspicion >= 0) & (suspicion <= 1)).all()

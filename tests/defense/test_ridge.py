@@ -1,0 +1,36 @@
+import numpy as np
+
+from robust_ts.defense.ridge import LeaveGroupOut, kernel_map
+
+
+def test_leave_group_out_equals_training_without_the_group() -> None:
+    rng = np.random.default_rng(0)
+    features, labels = rng.normal(size=(30, 6)), np.arange(30) % 3
+    group = np.array([0, 3, 9])
+    model = LeaveGroupOut(features, labels, 3, 0.1)
+    rest = np.setdiff1d(np.arange(30), group)
+    weights = 30 / (3 * np.bincount(labels[rest]))[labels[rest]]
+    P = features[rest]
+    gram = (P * weights[:, None]).T @ P + 0.1 * 30 / 10 * np.eye(6)
+    beta = np.linalg.solve(gram, (P * weights[:, None]).T @ np.eye(3)[labels[rest]])
+    inside = np.isin(model.rows[0], group)
+    np.testing.assert_allclose(model.scores(0, group)[inside], features[group] @ beta, atol=1e-10)
+
+
+def test_leave_one_out_equals_training_without_the_sample() -> None:
+    rng = np.random.default_rng(1)
+    features, labels = rng.normal(size=(30, 6)), np.arange(30) % 3
+    model = LeaveGroupOut(features, labels, 3, 0.1)
+    alone = model.scores(1, np.array([], dtype=int))[0]
+    weights = np.delete(np.ones(30), 1)  # equal classes: all weights are one before the sample goes
+    P, Y = np.delete(features, 1, axis=0), np.delete(np.eye(3)[labels], 1, axis=0)
+    gram = (P * weights[:, None]).T @ P + 0.1 * 30 / 10 * np.eye(6)
+    np.testing.assert_allclose(alone, features[1] @ np.linalg.solve(gram, P.T @ Y), atol=1e-10)
+
+
+def test_kernel_map_reproduces_the_kernel_where_all_samples_are_landmarks() -> None:
+    view = np.random.default_rng(0).normal(size=(25, 3))
+    mapped = kernel_map(view, 50)
+    gram = mapped @ mapped.T
+    np.testing.assert_allclose(np.diag(gram), 1.0, atol=1e-6)
+    assert kernel_map(view, 10).shape[1] <= 10
