@@ -87,7 +87,7 @@ def _bench(arguments: argparse.Namespace) -> None:
     rows = arguments.rows or f"runs/{arguments.grid}.jsonl"
     if not arguments.tables_only:
         benchmark.run_grid(grid, rows, n_jobs=arguments.jobs)
-    runs = summary.add_references(benchmark.read_rows(rows))
+    runs = summary.add_references(benchmark.rows_of(grid, rows))
     print(summary.overview(runs), summary.details(runs, grid.defenses), sep="\n\n")
 
 

@@ -223,6 +223,16 @@ def read_rows(path: str | Path) -> list[dict[str, Any]]:
     return rows
 
 
+def rows_of(grid: Grid, path: str | Path) -> list[dict[str, Any]]:
+    """Read the rows of a results file that belong to a grid."""
+    wanted = {run.key for run in grid.runs()}
+    return [row for row in read_rows(path) if _key(row) in wanted]
+
+
+def _key(row: dict[str, Any]) -> str:
+    return Run(**{name: row[name] for name in Run.__dataclass_fields__}).key
+
+
 def run_grid(grid: Grid, path: str | Path, *, n_jobs: int = 1, progress: bool = True) -> int:
     """Do the runs of a grid that are not in the file yet, and append their rows.
 
@@ -242,7 +252,7 @@ def run_grid(grid: Grid, path: str | Path, *, n_jobs: int = 1, progress: bool = 
     int
         Number of runs done.
     """
-    done = {Run(**{k: row[k] for k in Run.__dataclass_fields__}).key for row in read_rows(path)}
+    done = {_key(row) for row in read_rows(path)}
     todo = [run for run in grid.runs() if run.key not in done]
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with Path(path).open("a+b") as file:

@@ -1,11 +1,12 @@
 import json
+from dataclasses import replace
 
 import pytest
 from sklearn.dummy import DummyClassifier
 
 from robust_ts import cli
 from robust_ts.evaluation import benchmark, summary
-from robust_ts.evaluation.benchmark import CLEAN, Grid, read_rows, run_grid
+from robust_ts.evaluation.benchmark import CLEAN, Grid, read_rows, rows_of, run_grid
 
 GRID = Grid(
     ("ItalyPowerDemand",),
@@ -85,6 +86,14 @@ def test_command_narrows_the_grid(constants, tmp_path, monkeypatch):
     assert cli.main(["bench", "smoke", "--rows", str(path), *narrow]) == 0
     runs = {(row["defense"], row["rate"], row["seed"], row["trigger"]) for row in read_rows(path)}
     assert runs == {(CLEAN, 0.0, 1, "none"), ("e2abl", 0.1, 1, "sine")}
+
+
+def test_tables_hold_the_runs_of_the_grid_alone(constants, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    run_grid(GRID, path, progress=False)
+    part = replace(GRID, seeds=(1,), triggers=("sine",), defenses=("e2abl",))
+    found = {(row["defense"], row["seed"]) for row in rows_of(part, path)}
+    assert found == {(CLEAN, 1), ("e2abl", 1)}
 
 
 def test_every_named_defense_can_be_built():
