@@ -1,11 +1,11 @@
-"""Inside scikit-learn: a pipeline, a grid search, and a search that prefers robust models.
+"""Inside scikit-learn: a pipeline, a grid search, and a scorer for attacks.
 
-The second scorer counts how often a trigger of our own making steers the model. Note that in
-cross-validation the validation folds come from the same training data: they are poisoned too.
+The second scorer counts how often a trigger steers the model. In cross-validation the validation
+folds come from the same training data and are poisoned too: a model that does not obey the trigger
+is counted wrong on a tenth of them, so compare accuracies with each other, not with 1.
 """
 
-import numpy as np
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -14,14 +14,20 @@ from robust_ts.attacks import NoiseTrigger, poison
 from robust_ts.datasets import load_dataset
 from robust_ts.evaluation import make_attack_success_rate_scorer
 
-X_train, y_train, X_test, y_test = load_dataset("ItalyPowerDemand")
-trigger = NoiseTrigger(amplitude=1.0, random_state=0).fit(X_train)
+
+def center(X):
+    """Move every channel of every series to mean zero."""
+    return X - X.mean(axis=-1, keepdims=True)
+
+
+X_train, y_train, X_test, y_test = load_dataset("JapaneseVowels")
+trigger = NoiseTrigger(random_state=0).fit(X_train)
 data = poison(X_train, y_train, trigger, target=0, rate=0.1, random_state=0)
 
 pipeline = Pipeline(
     [
-        ("difference", FunctionTransformer(np.diff)),
-        ("classify", E2ABLClassifier("cnn", epochs=30, random_state=0)),
+        ("center", FunctionTransformer(center)),
+        ("classify", E2ABLClassifier("cnn", epochs=40, learning_rate=3e-3, random_state=0)),
     ]
 )
 search = GridSearchCV(
@@ -29,7 +35,7 @@ search = GridSearchCV(
     {"classify__backbone_params": [{"filters": (16, 16, 16)}, {"filters": (32, 32, 32)}]},
     scoring={"accuracy": "accuracy", "robust": make_attack_success_rate_scorer(trigger, target=0)},
     refit="accuracy",
-    cv=3,
+    cv=StratifiedKFold(3, shuffle=True, random_state=0),
 )
 search.fit(data.X, data.y)
 for i, settings in enumerate(search.cv_results_["params"]):

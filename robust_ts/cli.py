@@ -111,6 +111,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output had enough; nothing is left to say
+        return 0
     # A user reads what is wrong with the input, not where in the code it showed.
     except (ValueError, OSError, ImportError) as error:
         print(f"robust-ts: error: {error}", file=sys.stderr)
