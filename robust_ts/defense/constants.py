@@ -28,18 +28,10 @@ class DefenseConstants:
     clear_pattern : float, default=0.8
         Cohesion (an area of 0.9) from which a group is redrawn along its own pattern. Above, this
         lifts its precision to 0.9 to 1; below, the pattern is no better a guide than the group.
-    alarm : float, default=0.5
-        Least score of a group worth verifying: contradicted, spread and cohesive together. Best
-        natural groups lay at 0.05 to 0.45 with three classes or more, poisoned ones at 0.5 to 0.95.
-    faint_alarm : float, default=0.3
-        Score that suffices where the best group of every other class is far below it.
-    lead : float, default=2.0
-        How far: the ratio to the best other class. On clean data the best class led by 1.9 at most
-        (JapaneseVowels), under attack by 2 to 5.
-    moved_binary : float, default=1.75
-        With two classes: how much worse the group fits its own class than the other, both moved
-        (`moved_odds`). A natural group of PowerCons reached 1.6, poison on it 1.7, poison on
-        ItalyPowerDemand 2.0; a miss costs nothing that plain training would not, so it is strict.
+    alarm : float, default=0.6
+        Least score of a group worth verifying: contradicted, spread and cohesive together. The
+        best natural groups of unpoisoned sets lay at 0.05 to 0.54, poisoned ones at 0.4 to 0.95:
+        set so that what is not poisoned is left alone, at the price of misses.
     max_trials : int, default=2
         Groups that are verified at most, one after the other: each refuted one costs
         ``verify_share`` of a fit.
@@ -51,9 +43,6 @@ class DefenseConstants:
     odds : float, default=2.0
         Least median odds of the best other class against the given one: twice as likely. Alarming
         natural groups stayed below 0.6, poisoned ones above 2.9.
-    odds_binary : float, default=10.0
-        The same with two classes, where no spread over classes testifies: natural groups reach the
-        odds of a weak trigger there, so only clear ones count.
     recover_probability : float, default=0.5
         Least probability of the recovered label: likelier than all others together. At 0.8 fewer
         came back, and each one left out costs clean accuracy.
@@ -71,15 +60,11 @@ class DefenseConstants:
     projection: int = 256
     sample_cap: int = 1500
     clear_pattern: float = 0.8
-    alarm: float = 0.5
-    faint_alarm: float = 0.3
-    lead: float = 2.0
-    moved_binary: float = 1.75
+    alarm: float = 0.6
     max_trials: int = 2
     verify_share: float = 0.4
     contradicted_share: float = 0.5
     odds: float = 2.0
-    odds_binary: float = 10.0
     recover_probability: float = 0.5
     recover_every: int = 3
     low_loss_share: float = 0.05

@@ -15,7 +15,6 @@ from robust_ts.defense.ridge import LeaveGroupOut, kernel_map
 from robust_ts.defense.statistics import (
     cohesion,
     diversity,
-    moved_odds,
     purified,
     smoothed_share,
 )
@@ -75,8 +74,11 @@ def propose(
     Returns
     -------
     list of Proposal
-        At most one a class.
+        At most one a class; none with two classes, where a hard part of a class and a poisoned
+        one look alike: both are called the only other class there is.
     """
+    if n_classes < 3:
+        return []
     maps = [kernel_map(v, constants.n_landmarks, seed) for v in views.values()]
     models = [
         [LeaveGroupOut(m, labels, n_classes, strength) for m in maps]
@@ -153,11 +155,6 @@ def score_group(
     if max(0.0, contradiction) * spread**2 <= floor:
         return Proposal(label, group, contradiction, spread, 0.0, 0.0)
     one = cohesion(values, _capped(group, constants.sample_cap, rng), others)
-    if n_classes == 2:
-        cap = constants.sample_cap // 3
-        rest = _capped(rows[~inside], cap, rng)
-        moved = moved_odds(values, _capped(group, cap, rng), rest, _capped(others, cap, rng))
-        spread = float(moved > constants.moved_binary)
     score = max(0.0, contradiction) * spread**2 * one  # spread parts natural groups off best
     return Proposal(label, group, contradiction, spread, one, score)
 
@@ -182,13 +179,10 @@ def _redrawn(
 def alarms(proposals: Sequence[Proposal], constants: DefenseConstants) -> list[Proposal]:
     """Return the proposals worth verifying.
 
-    A group alarms by a high score, or by a fair one that the groups of the other classes do not
-    come near: those are the null that the data themselves give.
-
     Parameters
     ----------
     proposals : sequence of Proposal
-        At most one a class; all of them, since each is measured against the others.
+        At most one a class.
     constants : DefenseConstants
         Constants of the method.
 
@@ -198,15 +192,7 @@ def alarms(proposals: Sequence[Proposal], constants: DefenseConstants) -> list[P
         The alarming ones, best first, at most ``max_trials``.
     """
     ranked = sorted(proposals, key=lambda p: -p.score)
-    runner_up = ranked[1].score if len(ranked) > 2 else np.inf  # one other class is no null
-    found = [p for p in ranked if p.score >= constants.alarm]
-    if (
-        not found
-        and ranked
-        and ranked[0].score >= max(constants.faint_alarm, constants.lead * runner_up)
-    ):
-        found = ranked[:1]
-    return found[: constants.max_trials]
+    return [p for p in ranked if p.score >= constants.alarm][: constants.max_trials]
 
 
 def low_loss_groups(

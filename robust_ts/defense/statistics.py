@@ -5,8 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import rankdata
 
-from robust_ts.defense.ridge import squared_distances
-
 
 def smoothed_share(flags: np.ndarray) -> float:
     """Return the share of true flags with one success and one failure added.
@@ -26,7 +24,7 @@ def diversity(classes: np.ndarray, n_classes: int) -> float:
     classes : ndarray of shape (n_members,)
         Best other class of each member.
     n_classes : int
-        Number of classes; with two, there is one other class and the answer is 1.
+        Number of classes.
 
     Returns
     -------
@@ -127,36 +125,3 @@ def purified(
             break
         group = new
     return group
-
-
-def moved_odds(
-    values: np.ndarray, group: np.ndarray, rest: np.ndarray, others: np.ndarray
-) -> float:
-    """Weigh whether the group is a shifted part of the other class, or of its own.
-
-    With two classes diversity says nothing, so this stands in. The group is moved onto the mean of
-    the others, and onto the mean of its own rest; poison then fits among the others, a natural
-    sub-population among its own. Fit is the nearest-neighbor distance over what is usual there.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_samples, n_features)
-        Raw values.
-    group, rest, others : ndarray of int
-        The group, the rest of its class, and the other class.
-
-    Returns
-    -------
-    float
-        Misfit among the rest over misfit among the others; above 1 speaks for poison.
-    """
-
-    def misfit(place: np.ndarray) -> float:
-        moved = values[group] - values[group].mean(axis=0) + values[place].mean(axis=0)
-        inside = squared_distances(values[place], values[place])
-        np.fill_diagonal(inside, np.inf)
-        usual = np.median(np.sqrt(inside.min(axis=1)))
-        nearest = np.sqrt(squared_distances(moved, values[place]).min(axis=1))
-        return float(np.median(nearest) / max(usual, 1e-12))
-
-    return misfit(rest) / max(misfit(others), 1e-12)

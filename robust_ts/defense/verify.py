@@ -60,11 +60,10 @@ def verify(
     list of Proposal
         Those contradicted by the majority, and with confidence.
     """
-    odds = constants.odds_binary if probabilities.shape[1] == 2 else constants.odds
     return [
         p
         for p in proposals
         if (labels[p.members] == p.label).all()
         and contradicted_share(probabilities, p.label, p.members) > constants.contradicted_share
-        and label_odds(probabilities, p.label, p.members) >= odds
+        and label_odds(probabilities, p.label, p.members) >= constants.odds
     ]

@@ -118,7 +118,7 @@ def details(runs: pd.DataFrame, defenses: Iterable[str]) -> str:
             line[f"CA {defense}"] = _spread(own.clean_accuracy)
             line[f"ASR {defense}"] = _spread(own.attack_success_rate)
         lines.append(line)
-    return markdown_table(lines)
+    return markdown_table(lines) if lines else "No attacked runs."
 
 
 def _spread(values: pd.Series) -> str:

@@ -86,6 +86,18 @@ def test_clean_data_give_the_plain_network_bit_by_bit(clean):
     assert ours.report_.summary().startswith("No attack found")
 
 
+def test_two_classes_are_not_judged_and_the_user_is_told():
+    experiment = make_experiment("ItalyPowerDemand", "noise", seed=0)
+    plain = fit(NeuralClassifier, experiment, epochs=5)
+    with pytest.warns(UserWarning, match="two classes E2ABL judges no sample"):
+        ours = fit(E2ABLClassifier, experiment, epochs=5)
+    np.testing.assert_array_equal(
+        ours.predict_proba(experiment.X_test), plain.predict_proba(experiment.X_test)
+    )
+    assert set(ours.report_.verdicts) == {"uncertain"}
+    assert "without a defense" in ours.report_.summary()
+
+
 def test_refuted_suspects_give_the_plain_network_bit_by_bit(clean, monkeypatch):
     always = replace(DefenseConstants(), alarm=0.0)
     monkeypatch.setattr(e2abl, "DefenseConstants", lambda: always)

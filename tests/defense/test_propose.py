@@ -40,11 +40,10 @@ def test_inputs_are_not_changed_and_seeds_repeat() -> None:
     assert [p.score for p in one] == [p.score for p in two]
 
 
-def test_alarm_by_level_or_by_lead_over_the_other_classes() -> None:
-    faint = [make_proposal(0, [0], 0.45), make_proposal(1, [1], 0.2), make_proposal(2, [2], 0.1)]
-    assert [p.label for p in alarms(faint, CONSTANTS)] == [0]
-    close = [make_proposal(0, [0], 0.4), make_proposal(1, [1], 0.3), make_proposal(2, [2], 0.1)]
-    assert alarms(close, CONSTANTS) == []
-    assert alarms(faint[:2], CONSTANTS) == []  # one other class is no null
-    many = [make_proposal(k, [k], 0.9) for k in range(4)]
-    assert len(alarms(many, CONSTANTS)) == CONSTANTS.max_trials
+def test_only_high_scores_alarm_best_first_and_few() -> None:
+    level = CONSTANTS.alarm
+    mixed = [make_proposal(0, [0], level - 0.01), make_proposal(1, [1], level)]
+    assert [p.label for p in alarms(mixed, CONSTANTS)] == [1]
+    many = [make_proposal(k, [k], level + 0.01 * k) for k in range(4)]
+    assert [p.label for p in alarms(many, CONSTANTS)] == [3, 2]
+    assert CONSTANTS.max_trials == 2

@@ -71,6 +71,14 @@ def test_summary_compares_with_the_reference_of_the_same_seed(constants, tmp_pat
     assert "e2abl" in summary.details(runs, GRID.defenses)
 
 
+def test_summary_without_attacks_says_so(constants, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    run_grid(replace(GRID, rates=(0.0,)), path, progress=False)
+    runs = summary.add_references(read_rows(path))
+    assert "e2abl" in summary.overview(runs)
+    assert summary.details(runs, GRID.defenses) == "No attacked runs."
+
+
 def test_command_prints_the_tables(constants, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(benchmark.GRIDS, "smoke", GRID)
     assert cli.main(["bench", "smoke", "--rows", str(tmp_path / "rows.jsonl")]) == 0
