@@ -22,8 +22,6 @@ class PoisonReport:
         ``"clean"``, ``"poisoned"`` or ``"uncertain"``.
     recovered_labels : ndarray of shape (n_samples,), object
         The true label where one was recovered, None elsewhere.
-    explanation : str
-        How the verdicts came about, in a sentence.
 
     Examples
     --------
@@ -45,7 +43,6 @@ class PoisonReport:
     suspicion: np.ndarray
     verdicts: np.ndarray
     recovered_labels: np.ndarray
-    explanation: str = ""
 
     def __post_init__(self) -> None:
         n = len(self.given_labels)
@@ -97,8 +94,7 @@ class PoisonReport:
         n_uncertain = int((self.verdicts == "uncertain").sum())
         if not flagged.any():
             text = f"No attack found: none of {n} training samples looks poisoned"
-            text += f", {n_uncertain} are uncertain." if n_uncertain else "."
-            return text + (f"\n{self.explanation}" if self.explanation else "")
+            return text + (f", {n_uncertain} are uncertain." if n_uncertain else ".")
         lines = [f"{flagged.sum()} of {n} training samples ({flagged.mean():.1%}) look poisoned."]
         for label in np.unique(self.given_labels[flagged]):
             members = self.given_labels == label
@@ -112,7 +108,7 @@ class PoisonReport:
             f"{n_back} of {flagged.sum()} poisoned samples got a label back. "
             f"{n_uncertain} samples are uncertain."
         )
-        return "\n".join([*lines, self.explanation] if self.explanation else lines)
+        return "\n".join(lines)
 
     def _recovered(self, samples: np.ndarray) -> str:
         labels = [label for label in self.recovered_labels[samples] if label is not None]

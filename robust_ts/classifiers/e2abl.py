@@ -1,6 +1,5 @@
 """End-to-end anti-backdoor learning: the product."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,12 +26,6 @@ from robust_ts.networks import ShallowNetwork, TwoHeadNetwork
 from robust_ts.report import PoisonReport
 from robust_ts.training import History, Trainer, isolated_rng, predict_batches
 
-#: A tool that cannot tell must say so.
-TWO_CLASSES = (
-    "With two classes E2ABL judges no sample: a hard part of a class and a poisoned one look alike "
-    "there. The model is that of ordinary training, without a defense."
-)
-
 
 @shares_parameters
 class E2ABLClassifier(BaseNeuralClassifier):
@@ -44,7 +37,7 @@ class E2ABLClassifier(BaseNeuralClassifier):
     main network, which never saw them, decides whether it contradicts their labels. Confirmed
     groups get their true labels back ("true class recovery") and join the training under
     these. If nothing is proposed or nothing confirmed, the result is that of ordinary training,
-    bit by bit. With two classes nothing is proposed, and a warning says so.
+    bit by bit.
 
     Parameters
     ----------
@@ -109,11 +102,8 @@ class E2ABLClassifier(BaseNeuralClassifier):
             ledger.forget("main")
         if outcome is None:
             outcome = _train_all(job, seeds[0], ledger)
-        judged = self.isolation == "low-loss" or job.spec.n_classes > 2
-        if not judged:
-            warnings.warn(TWO_CLASSES, UserWarning, stacklevel=3)
         self.ledger_ = ledger
-        self.report_ = _report(job, outcome, proposals, judged)
+        self.report_ = _report(job, outcome, proposals)
         return TwoHeadNetwork(outcome.network, trap), History([*history, *outcome.records])
 
     def _propose(
@@ -226,14 +216,12 @@ def _probabilities(trainer: Trainer, samples: np.ndarray) -> np.ndarray:
     return out
 
 
-def _report(
-    job: FitJob, outcome: _Outcome, proposals: Sequence[Proposal], judged: bool
-) -> PoisonReport:
+def _report(job: FitJob, outcome: _Outcome, proposals: Sequence[Proposal]) -> PoisonReport:
     """Put what was found into the user's labels."""
     given, n = job.data.y, len(job.data.y)
     logits = predict_batches(outcome.network.eval(), job.X, device=job.device, dtype=job.dtype)
     suspicion = suspicion_of(softmax(logits, axis=1), given, proposals, outcome.confirmed)
-    verdicts = np.full(n, "clean" if judged else "uncertain", dtype="<U9")
+    verdicts = np.full(n, "clean", dtype="<U9")
     recovered = np.full(n, None, dtype=object)
     if outcome.recovery is not None:
         relabelled = outcome.recovery.relabelled
@@ -246,5 +234,4 @@ def _report(
         suspicion=suspicion,
         verdicts=verdicts,
         recovered_labels=recovered,
-        explanation="" if judged else TWO_CLASSES,
     )

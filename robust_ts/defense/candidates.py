@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from robust_ts.defense.constants import DefenseConstants
-from robust_ts.defense.ridge import LeaveGroupOut
+from robust_ts.defense.witnesses import Witnesses
 
 
 def candidates(
-    models: Sequence[Sequence[LeaveGroupOut]],
+    witnesses: Witnesses,
     label: int,
     starts: Sequence[np.ndarray],
     constants: DefenseConstants,
@@ -18,8 +18,8 @@ def candidates(
 
     Parameters
     ----------
-    models : sequence of sequence of LeaveGroupOut
-        For each ridge strength, one model a view.
+    witnesses : Witnesses
+        One classifier a view and ridge strength; they are asked one by one and all together.
     label : int
         The class.
     starts : sequence of ndarray of int
@@ -30,12 +30,14 @@ def candidates(
     Returns
     -------
     list of ndarray of int
-        Distinct groups with at least ``min_group`` members inside and outside.
+        Groups with at least ``min_group`` members inside and outside; of groups that share more
+        than ``same_group`` of their members, the first.
     """
     found: dict[bytes, np.ndarray] = {}
-    rows = models[0][0].rows[label]
-    for level in models:
-        for views in [[m] for m in level] + [list(level)]:
+    rows = witnesses.models[0][0].rows[label]
+    every = list(range(len(witnesses.weights)))
+    for level in witnesses.models:
+        for views in [[v] for v in every] + [every]:
             known: dict[bytes, np.ndarray] = {}  # one step from each group, computed once
             for start in starts:
                 group = start
@@ -47,14 +49,26 @@ def candidates(
                         if settled:
                             break
                         continue
-                    score = np.mean([m.scores(label, group) for m in views], axis=0)
+                    score = sum(witnesses.weights[v] * level[v].scores(label, group) for v in views)
                     known[key] = rows[score.argmax(axis=1) != label]
                     group = known[key]
                     if not len(group) or len(group) == len(rows):
                         break
                 if constants.min_group <= len(group) <= len(rows) - constants.min_group:
                     found[group.tobytes()] = group
-    return list(found.values())
+    return _distinct(list(found.values()), rows, constants.same_group)
+
+
+def _distinct(groups: list[np.ndarray], rows: np.ndarray, same: float) -> list[np.ndarray]:
+    """Keep the first of groups that are nearly the same (by the Jaccard index)."""
+    inside = np.array([np.isin(rows, g) for g in groups], dtype=float).reshape(-1, len(rows))
+    kept: list[int] = []
+    for i, one in enumerate(inside):
+        shared = inside[kept] @ one
+        union = inside[kept].sum(axis=1) + one.sum() - shared
+        if not (shared > same * union).any():
+            kept.append(i)
+    return [groups[i] for i in kept]
 
 
 def two_means(points: np.ndarray, n_steps: int = 12) -> np.ndarray:

@@ -12,8 +12,8 @@ class DefenseConstants:
     trap_share : float, default=0.06
         Epochs of the trap over epochs of the fit. The trap only fills the ledger, so it may cost
         about as much as the fit may be slowed down by it.
-    n_landmarks : int, default=128
-        Landmarks of the kernel map. Bounds every solve; 64 to 256 find the same groups.
+    n_landmarks : int, default=64
+        Landmarks of the kernel map. Bounds every solve; 64 and 128 find the same groups.
     ridge : tuple of float, default=(0.01, 0.1)
         Ridge strengths relative to ``n_samples / 10``. The weak one follows the classes, the strong
         one cannot learn a trigger from the group itself.
@@ -21,6 +21,11 @@ class DefenseConstants:
         Steps of the leave-group-out fixed point; most settle in three.
     min_group : int, default=3
         Smallest group and smallest rest: two samples are no population.
+    same_group : float, default=0.9
+        Groups that share more than this of their members (Jaccard) are looked at once.
+    least_classes : int, default=4
+        Other classes that poison must be able to spread over. Where there are fewer, each is split
+        into clusters.
     projection : int, default=256
         Dimensions in which the cohesion of a group is tested; bounds its cost.
     sample_cap : int, default=1500
@@ -28,10 +33,14 @@ class DefenseConstants:
     clear_pattern : float, default=0.8
         Cohesion (an area of 0.9) from which a group is redrawn along its own pattern. Above, this
         lifts its precision to 0.9 to 1; below, the pattern is no better a guide than the group.
-    alarm : float, default=0.6
-        Least score of a group worth verifying: contradicted, spread and cohesive together. The
-        best natural groups of unpoisoned sets lay at 0.05 to 0.54, poisoned ones at 0.4 to 0.95:
-        set so that what is not poisoned is left alone, at the price of misses.
+    alarm : float, default=0.3
+        Score from which a group is worth verifying. The best natural groups of 20 unpoisoned sets
+        lay at 0.00 to 0.29, poisoned ones mostly above 0.3.
+    lead : float, default=2.5
+        A lower score, from ``faint`` on, is worth verifying too where it is this many times that of
+        the best group of every other class: these are the null of the data at hand.
+    faint : float, default=0.12
+        Least score that a lead can make up for.
     max_trials : int, default=2
         Groups that are verified at most, one after the other: each refuted one costs
         ``verify_share`` of a fit.
@@ -53,14 +62,18 @@ class DefenseConstants:
     """
 
     trap_share: float = 0.06
-    n_landmarks: int = 128
+    n_landmarks: int = 64
     ridge: tuple[float, ...] = (1e-2, 1e-1)
     max_steps: int = 5
     min_group: int = 3
+    same_group: float = 0.9
+    least_classes: int = 4
     projection: int = 256
     sample_cap: int = 1500
     clear_pattern: float = 0.8
-    alarm: float = 0.6
+    alarm: float = 0.3
+    lead: float = 2.5
+    faint: float = 0.12
     max_trials: int = 2
     verify_share: float = 0.4
     contradicted_share: float = 0.5

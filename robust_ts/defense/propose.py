@@ -11,13 +11,18 @@ import numpy as np
 
 from robust_ts.defense.candidates import candidates, two_means
 from robust_ts.defense.constants import DefenseConstants
-from robust_ts.defense.ridge import LeaveGroupOut, kernel_map
+from robust_ts.defense.ridge import kernel_map
 from robust_ts.defense.statistics import (
+    agreement,
     cohesion,
     diversity,
     purified,
     smoothed_share,
 )
+from robust_ts.defense.witnesses import Witnesses, refined_labels
+
+#: Views of the whole sample from which the two-means starts are drawn.
+WHOLE_VIEWS = ("raw", "local", "global")
 
 
 @dataclass(frozen=True)
@@ -35,16 +40,22 @@ class Proposal:
         rest of the class.
     diversity : float
         How evenly the group spreads over the other classes.
+    agreement : float
+        How far the views agree on the true class of each member, relative to clean samples.
+    explained : float
+        How much of the group's variation its true classes explain, relative to clean samples.
     cohesion : float
         How well one pattern tells the group from the other classes.
     score : float
-        Product of the three, diversity squared, 0 to 1.
+        ``contradiction * diversity**2 * sqrt(agreement * explained) * cohesion``, 0 to 1.
     """
 
     label: int
     members: np.ndarray
     contradiction: float
     diversity: float
+    agreement: float
+    explained: float
     cohesion: float
     score: float
 
@@ -69,52 +80,55 @@ def propose(
     constants : DefenseConstants
         Constants of the method.
     seed : int, default=0
-        Seed of landmarks, projection and samples of reference.
+        Seed of landmarks, projection, clusters and samples of reference.
 
     Returns
     -------
     list of Proposal
-        At most one a class; none with two classes, where a hard part of a class and a poisoned
-        one look alike: both are called the only other class there is.
+        At most one a class.
     """
-    if n_classes < 3:
-        return []
-    maps = [kernel_map(v, constants.n_landmarks, seed) for v in views.values()]
-    models = [
-        [LeaveGroupOut(m, labels, n_classes, strength) for m in maps]
-        for strength in constants.ridge
-    ]
+    maps = {name: kernel_map(v, constants.n_landmarks, seed) for name, v in views.items()}
     values = _project(views["raw"], constants.projection, seed)
+    whole = [maps[name] for name in WHOLE_VIEWS if name in maps]
+    n_parts = -(-constants.least_classes // (n_classes - 1))
+    shared = None
+    if n_parts == 1:
+        shared = Witnesses.of(list(maps.values()), labels, n_classes, constants)
     proposals = []
     for label in range(n_classes):
         rows = np.flatnonzero(labels == label)
         if len(rows) < 2 * constants.min_group:
             continue
-        first = [np.array([], dtype=int)]
-        for name in ("raw", "random"):
-            if name in views:
-                side = two_means(maps[list(views).index(name)][rows])
-                first += [rows[side], rows[~side]]
-        found = candidates(models, label, first, constants)
+        witnesses, column = shared, label
+        if witnesses is None:
+            points = np.concatenate(whole, axis=1)
+            refined, column = refined_labels(points, labels, label, n_parts, seed), 0
+            n_refined = int(refined.max()) + 1
+            witnesses = Witnesses.of(list(maps.values()), refined, n_refined, constants)
+        starts = [np.array([], dtype=int)]
+        for features in whole:
+            side = two_means(features[rows])
+            starts += [rows[side], rows[~side]]
+        usual = witnesses.usual_agreement(column)
         best: Proposal | None = None
-        for group in found:
-            floor = best.score if best else -1.0
-            new = score_group(group, label, models, labels, values, constants, seed, floor)
+        for group in candidates(witnesses, column, starts, constants):
+            new = score_group(group, witnesses, column, values, usual, constants, seed, best)
             best = new if best is None or new.score > best.score else best
         if best:
+            best = replace(best, label=label)
             proposals.append(_redrawn(best, labels, values, constants, seed))
     return sorted(proposals, key=lambda p: -p.score)
 
 
 def score_group(
     group: np.ndarray,
+    witnesses: Witnesses,
     label: int,
-    models: Sequence[Sequence[LeaveGroupOut]],
-    labels: np.ndarray,
     values: np.ndarray,
+    usual: float,
     constants: DefenseConstants,
     seed: int = 0,
-    floor: float = -1.0,
+    best: Proposal | None = None,
 ) -> Proposal:
     """Weigh the evidence that ``group`` is poison, over all views and strengths at once.
 
@@ -122,41 +136,47 @@ def score_group(
     ----------
     group : ndarray of int
         Samples of class ``label``.
+    witnesses : Witnesses
+        What the rest of the data say.
     label : int
-        The class.
-    models : sequence of sequence of LeaveGroupOut
-        For each ridge strength, one model a view.
-    labels : ndarray of shape (n_samples,)
-        Given labels.
+        The class, as the witnesses count them.
     values : ndarray of shape (n_samples, n_features)
         Raw values, projected.
+    usual : float
+        Agreement of the views on samples of other classes.
     constants : DefenseConstants
         Constants of the method.
     seed : int, default=0
         Seed of the samples of reference.
-    floor : float, default=-1
-        A score to beat; where even full cohesion would not, cohesion is not computed and is 0.
+    best : Proposal, optional
+        One to beat; where even full cohesion would not, cohesion is not computed and is 0.
 
     Returns
     -------
     Proposal
         The group with its score.
     """
-    n_classes, rows = models[0][0].n_classes, models[0][0].rows[label]
-    inside = np.isin(rows, group)
-    scores = np.mean([m.scores(label, group) for level in models for m in level], axis=0)
+    model = witnesses.models[0][0]
+    inside = np.isin(model.rows[label], group)
+    by_view = witnesses.without(label, group)
+    scores = np.einsum("v,vij->ij", witnesses.weights, by_view)
     other = scores.copy()
     other[:, label] = -np.inf
     wrong = other.max(axis=1) > scores[:, label]
     contradiction = smoothed_share(wrong[inside]) - smoothed_share(wrong[~inside])
-    spread = diversity(other.argmax(axis=1)[inside], n_classes)
+    spread = diversity(other.argmax(axis=1)[inside], model.n_classes)
+    # 0.05: where views hardly agree on clean samples, agreement tells nothing.
+    agreed = agreement(by_view[:, inside], witnesses.weights, label) / max(usual, 0.05)
+    agreed = float(np.clip(agreed, 0.0, 1.0))
+    told = witnesses.explained(model.rows[label][inside], other.argmax(axis=1)[inside])
+    # Spread parts natural groups off best; agreement and explained are two looks at one thing.
+    score = max(0.0, contradiction) * spread**2 * np.sqrt(agreed * told)
+    if best is not None and score <= best.score:
+        return Proposal(label, group, contradiction, spread, agreed, told, 0.0, 0.0)
     rng = np.random.default_rng(seed)
-    others = _capped(np.flatnonzero(labels != label), constants.sample_cap, rng)
-    if max(0.0, contradiction) * spread**2 <= floor:
-        return Proposal(label, group, contradiction, spread, 0.0, 0.0)
+    others = _capped(np.flatnonzero(model.labels != label), constants.sample_cap, rng)
     one = cohesion(values, _capped(group, constants.sample_cap, rng), others)
-    score = max(0.0, contradiction) * spread**2 * one  # spread parts natural groups off best
-    return Proposal(label, group, contradiction, spread, one, score)
+    return Proposal(label, group, contradiction, spread, agreed, told, one, score * one)
 
 
 def _redrawn(
@@ -189,10 +209,15 @@ def alarms(proposals: Sequence[Proposal], constants: DefenseConstants) -> list[P
     Returns
     -------
     list of Proposal
-        The alarming ones, best first, at most ``max_trials``.
+        Those that score ``alarm`` or more, best first, at most ``max_trials``; if there is none,
+        the best one if it scores ``lead`` times as much as any other class's.
     """
     ranked = sorted(proposals, key=lambda p: -p.score)
-    return [p for p in ranked if p.score >= constants.alarm][: constants.max_trials]
+    loud = [p for p in ranked if p.score >= constants.alarm][: constants.max_trials]
+    if loud or len(ranked) <= constants.least_classes:
+        return loud  # too few other classes to say what is usual
+    leads = ranked[0].score >= constants.lead * ranked[1].score
+    return ranked[:1] if leads and ranked[0].score >= constants.faint else []
 
 
 def low_loss_groups(
@@ -221,7 +246,7 @@ def low_loss_groups(
     size = max(1, round(constants.low_loss_share * len(losses)))
     lowest = np.sort(np.argsort(losses, kind="stable")[:size])
     return [
-        Proposal(int(label), lowest[labels[lowest] == label], 1.0, 1.0, 1.0, 1.0)
+        Proposal(int(label), lowest[labels[lowest] == label], 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
         for label in np.unique(labels[lowest])
     ]
 

@@ -1,7 +1,7 @@
 """Kernel ridge classifiers that forget a group in closed form."""
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 
 def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -69,6 +69,16 @@ class LeaveGroupOut:
 
     def _weight(self, size: int) -> float:
         return len(self.labels) / (self.n_classes * max(size, 1))
+
+    def leave_one_out(self) -> np.ndarray:
+        """Score every sample by the classifier without it; of shape (n_samples, n_classes)."""
+        weights = self._weights[self.labels]
+        factor = cho_factor(self._total, lower=True, check_finite=False)
+        solved = cho_solve(factor, self._sums * self._weights, check_finite=False)
+        half = solve_triangular(factor[0], self.features.T, lower=True, check_finite=False)
+        leverage = (weights * (half**2).sum(axis=0))[:, None]
+        own = np.eye(self.n_classes)[self.labels]
+        return (self.features @ solved - leverage * own) / np.maximum(1 - leverage, 1e-3)
 
     def scores(self, label: int, group: np.ndarray) -> np.ndarray:
         """Score the samples of one class by the classifier without ``group``.

@@ -38,6 +38,36 @@ def diversity(classes: np.ndarray, n_classes: int) -> float:
     return float(-(shares * np.log(shares)).sum() / np.log(n_classes - 1))
 
 
+def agreement(scores: np.ndarray, weights: np.ndarray, label: int) -> float:
+    """Return how far views agree on the best other class of each sample, beyond chance.
+
+    A poisoned sample has a true class, on which looks at different parts of it agree. A natural
+    sub-population has none among the other classes: each view finds another neighbor.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_views, n_members, n_classes)
+        Scores of each view.
+    weights : ndarray of shape (n_views,)
+        Weight of each view.
+    label : int
+        The given class, which is not voted for.
+
+    Returns
+    -------
+    float
+        Weighted share of pairs of views that agree, less the share expected if their votes were
+        independent; near 0 where all members go to one class.
+    """
+    n_classes = scores.shape[2]
+    votes = np.where(np.arange(n_classes) == label, -np.inf, scores).argmax(axis=2)
+    one_hot = np.eye(n_classes)[votes] * weights[:, None, None]
+    shares = one_hot.mean(axis=1)
+    alike = (one_hot.sum(axis=0) ** 2).sum(axis=1).mean() - (weights**2).sum()
+    chance = (shares.sum(axis=0) ** 2).sum() - (shares**2).sum()
+    return float((alike - chance) / max(weights.sum() ** 2 - (weights**2).sum(), 1e-12))
+
+
 def pattern_scores(values: np.ndarray, parts: Sequence[np.ndarray]) -> np.ndarray:
     """Score how much each sample bears the linear pattern of a group, leaving itself out.
 

@@ -3,17 +3,26 @@
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.ndimage import uniform_filter1d
 
 _KERNELS = ((3, 1), (5, 1), (9, 1), (5, 2))  # (length, dilation): edges, bumps and slow waves
 _FILTERS = 24
 _BINS = 4
+_SMOOTH = 8
+_GLOBAL_LENGTH = 9
+_GLOBAL_FILTERS = 32
+_GLOBAL_DILATIONS = 5
+_QUANTILES = (0.25, 0.5, 0.75, 0.9)
 
 
 def feature_views(X: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
     """Return the views in which groups are sought.
 
-    The raw values and pooled random convolutions, each of the whole sample, of its first and of its
-    second half (along the last axis): a trigger in one place leaves one of the halves untouched.
+    Raw values; values smoothed over an eighth of the last axis, which show the content beneath a
+    broad-band trigger; random convolutions pooled in a few bins ("local"); and, for series, how
+    often and how strongly random dilated convolutions respond anywhere ("global"), for content that
+    moves in time. Each of the whole sample, of its first and of its second half along the last
+    axis: a trigger in one place leaves one of the halves untouched.
 
     Parameters
     ----------
@@ -28,25 +37,29 @@ def feature_views(X: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
         Centered and scaled views, float64.
     """
     n, half = len(X), max(1, X.shape[-1] // 2)
-    average, maximum = random_convolutions(X, seed)
+    average, maximum = local_convolutions(X, seed)
     cut = max(1, average.shape[-1] // 2)
+    window = max(2, X.shape[-1] // _SMOOTH)
+    smooth = uniform_filter1d(X, window, axis=-1, mode="nearest")
 
     def pooled(part: slice) -> np.ndarray:
         both = np.concatenate([average[..., part], maximum[..., part]], axis=1)
         return _per_feature(both.reshape(n, -1))
 
-    views = {
-        "raw": _per_sample(X.reshape(n, -1)),
-        "raw-first": _per_sample(X[..., :half].reshape(n, -1)),
-        "raw-second": _per_sample(X[..., half:].reshape(n, -1)),
-        "random": pooled(slice(None)),
-        "random-first": pooled(slice(None, cut)),
-        "random-second": pooled(slice(cut, None)),
-    }
+    views = {}
+    parts = {"": slice(None), "-first": slice(None, half), "-second": slice(half, None)}
+    for name, part in parts.items():
+        views[f"raw{name}"] = _per_sample(X[..., part].reshape(n, -1))
+        views[f"smooth{name}"] = _per_sample(smooth[..., part].reshape(n, -1))
+        if X.ndim == 3 and X[..., part].shape[-1] >= _GLOBAL_LENGTH:
+            views[f"global{name}"] = _per_feature(global_convolutions(X[..., part], seed))
+    bins = {"": slice(None), "-first": slice(None, cut), "-second": slice(cut, None)}
+    for name, part in bins.items():
+        views[f"local{name}"] = pooled(part)
     return {name: v for name, v in views.items() if v.shape[1] and np.isfinite(v).all()}
 
 
-def random_convolutions(X: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def local_convolutions(X: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Pool random zero-mean filters of both signs in a few bins.
 
     Parameters
@@ -85,6 +98,67 @@ def random_convolutions(X: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.nd
         average.append(torch.cat(means))
         maximum.append(torch.cat(peaks))
     return torch.cat(average, 1).numpy(), torch.cat(maximum, 1).numpy()
+
+
+def global_convolutions(X: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Pool random dilated filters over all of time: share of positive values, and maximum.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_channels, n_timesteps)
+        Series of 9 steps or more.
+    seed : int, default=0
+        Seed of the filters.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features)
+        For each filter the share of steps above four quantiles of its responses, with soft edges,
+        and its maximum.
+
+    References
+    ----------
+    After Dempster, Schmidt and Webb, "MiniRocket", KDD 2021: dilations and the share of positive
+    values with biases from quantiles of the responses.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.as_tensor(np.ascontiguousarray(X, dtype=np.float32))
+    n_channels, n_timesteps = x.shape[1:]
+    reach = max(1, (n_timesteps - 1) // (_GLOBAL_LENGTH - 1))
+    dilations = np.unique(np.geomspace(1, reach, _GLOBAL_DILATIONS).astype(int))
+    sample = x[torch.randperm(len(x), generator=generator)[:64]]
+    pooled = []
+    for dilation in dilations.tolist():
+        weight = torch.randn(_GLOBAL_FILTERS, n_channels, _GLOBAL_LENGTH, generator=generator)
+        # A filter sees two channels on average: one over all of many sees mostly noise.
+        seen = torch.rand(_GLOBAL_FILTERS, n_channels, generator=generator) < 2 / n_channels
+        some = torch.randint(n_channels, (_GLOBAL_FILTERS,), generator=generator)
+        seen[torch.arange(_GLOBAL_FILTERS), some] = True
+        weight = (weight - weight.mean(dim=2, keepdim=True)) * seen[:, :, None]
+        weight = weight / weight.flatten(1).norm(dim=1)[:, None, None]
+        padding = (_GLOBAL_LENGTH - 1) * dilation // 2
+
+        def respond(
+            batch: torch.Tensor,
+            weight: torch.Tensor = weight,
+            padding: int = padding,
+            dilation: int = dilation,
+        ) -> torch.Tensor:
+            return F.conv1d(batch, weight, padding=padding, dilation=dilation)
+
+        usual = respond(sample).transpose(0, 1).flatten(1)
+        levels = np.quantile(usual.numpy(), _QUANTILES, axis=1)  # (quantiles, filters)
+        edge = float(usual.std()) / 10 + 1e-12
+        means = []
+        for batch in x.split(256):  # bounds the memory of the responses
+            h = respond(batch)
+            above = [
+                torch.sigmoid((h - torch.from_numpy(b).float()[:, None]) / edge).mean(dim=2)
+                for b in levels
+            ]
+            means.append(torch.cat([*above, h.amax(dim=2)], dim=1))
+        pooled.append(torch.cat(means))
+    return torch.cat(pooled, 1).numpy()
 
 
 def _per_sample(values: np.ndarray) -> np.ndarray:

@@ -32,4 +32,4 @@ def poisoned_series(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def make_proposal(label: int, members: list[int], score: float = 0.9) -> Proposal:
-    return Proposal(label, np.array(members), 0.9, 1.0, 1.0, score)
+    return Proposal(label, np.array(members), 0.9, 1.0, 1.0, 1.0, 1.0, score)

@@ -1,6 +1,9 @@
 import numpy as np
 
-from robust_ts.defense.candidates import two_means
+from robust_ts.defense.candidates import candidates, two_means
+from robust_ts.defense.ridge import kernel_map
+from robust_ts.defense.witnesses import Witnesses
+from tests.defense._groups import CONSTANTS, N_CLASSES, poisoned_series
 
 
 def test_two_means_separates_two_clouds() -> None:
@@ -9,3 +12,16 @@ def test_two_means_separates_two_clouds() -> None:
     side = two_means(points)
     assert len({bool(s) for s in side[:20]}) == 1
     assert side[0] != side[25]
+
+
+def test_one_of_the_candidates_is_the_poisoned_group_and_none_is_there_twice() -> None:
+    X, y, mask = poisoned_series()
+    maps = [kernel_map(part.reshape(len(X), -1).astype(float), 64) for part in (X, X[..., :20])]
+    witnesses = Witnesses.of(maps, y, N_CLASSES, CONSTANTS)
+    found = candidates(witnesses, 0, [np.array([], dtype=int)], CONSTANTS)
+    poison = np.flatnonzero(mask)
+    shared = [len(np.intersect1d(g, poison)) / len(np.union1d(g, poison)) for g in found]
+    assert max(shared) > 0.8
+    pairs = [(a, b) for i, a in enumerate(found) for b in found[:i]]
+    alike = [len(np.intersect1d(a, b)) / len(np.union1d(a, b)) for a, b in pairs]
+    assert max(alike, default=0) <= CONSTANTS.same_group

@@ -47,3 +47,11 @@ def test_only_high_scores_alarm_best_first_and_few() -> None:
     many = [make_proposal(k, [k], level + 0.01 * k) for k in range(4)]
     assert [p.label for p in alarms(many, CONSTANTS)] == [3, 2]
     assert CONSTANTS.max_trials == 2
+
+
+def test_a_faint_group_alarms_only_where_it_leads_all_other_classes() -> None:
+    usual = [make_proposal(k, [k], 0.05) for k in range(1, 5)]
+    assert [p.label for p in alarms([make_proposal(0, [0], 0.2), *usual], CONSTANTS)] == [0]
+    assert alarms([make_proposal(0, [0], 0.11), *usual], CONSTANTS) == []
+    assert alarms([make_proposal(0, [0], 0.2), make_proposal(5, [5], 0.1), *usual], CONSTANTS) == []
+    assert alarms([make_proposal(0, [0], 0.2), *usual[:2]], CONSTANTS) == []  # too few to compare

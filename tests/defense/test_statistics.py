@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from robust_ts.defense.statistics import cohesion, diversity
+from robust_ts.defense.statistics import agreement, cohesion, diversity
 
 
 def test_diversity_is_high_for_a_spread_group_and_zero_for_one_neighbor() -> None:
@@ -17,3 +17,24 @@ def test_cohesion_sees_a_shared_pattern_and_not_chance() -> None:
     assert cohesion(values, group, others) < 0.4
     values[group] += 2 * np.sign(np.arange(20) % 2 - 0.5)
     assert cohesion(values, group, others) > 0.85
+
+
+def test_agreement_is_high_for_views_that_name_the_same_classes_and_zero_by_chance() -> None:
+    rng = np.random.default_rng(0)
+    true = rng.integers(1, 4, size=300)
+    alike = np.tile(np.eye(4)[true], (3, 1, 1))
+    assert agreement(alike, np.ones(3), 0) == pytest.approx(2 / 3, abs=0.02)
+    chance = rng.random(size=(3, 300, 4))
+    assert agreement(chance, np.ones(3), 0) == pytest.approx(0.0, abs=0.05)
+    one_class = np.tile(np.eye(4)[np.ones(300, dtype=int)], (3, 1, 1))
+    assert agreement(one_class, np.ones(3), 0) == pytest.approx(0.0)
+    # The given class gets no vote, however loud.
+    alike[:, :, 0] = 9.0
+    assert agreement(alike, np.ones(3), 0) == pytest.approx(2 / 3, abs=0.02)
+
+
+def test_agreement_listens_to_the_weights() -> None:
+    rng = np.random.default_rng(1)
+    true = np.eye(4)[rng.integers(1, 4, size=300)]
+    views = np.stack([true, true, rng.random((300, 4))])
+    assert agreement(views, np.array([1.4, 1.4, 0.2]), 0) > agreement(views, np.ones(3), 0) + 0.1
