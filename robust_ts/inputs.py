@@ -158,13 +158,28 @@ def channel_statistics(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def standardize(X: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Center and scale each channel of ``(n, c, *space)`` with statistics of shape (c,).
-
-    Padded steps become zero, the mean of their channel.
-    """
+    """Center and scale each channel of ``(n, c, *space)`` with statistics of shape (c,)."""
     shape = (1, -1) + (1,) * (X.ndim - 2)
-    Z = (X - mean.reshape(shape)) / scale.reshape(shape)
-    return np.nan_to_num(Z, copy=False) if is_padded(X) else Z
+    return (X - mean.reshape(shape)) / scale.reshape(shape)
+
+
+def stretch_padded(X: np.ndarray) -> np.ndarray:
+    """Stretch padded series ``(n, c, t)`` to ``t`` steps; give equal lengths back as they are.
+
+    By linear interpolation, so that not only the starts of all series lie one above the other
+    but the ends too: what is in one place of every series is in one place of the array.
+    """
+    if not is_padded(X):
+        return X
+    steps = X.shape[2]
+    out = np.empty_like(X)
+    for row, series in zip(out, X, strict=True):
+        last = int((~np.isnan(series[0])).sum()) - 1
+        place = np.linspace(0, last, steps, dtype=X.dtype)
+        left = place.astype(int)
+        share = place - left
+        row[:] = (1 - share) * series[:, left] + share * series[:, np.minimum(left + 1, last)]
+    return out
 
 
 def _check_lengths(X: Any, y: Any) -> None:

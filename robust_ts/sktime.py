@@ -83,7 +83,7 @@ class _SeriesClassifier(BaseClassifier):
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __sklearn_tags__(self) -> Any:
-        """Describe this classifier to scikit-learn's own tools, which need that since 1.7."""
+        """Describe this classifier to scikit-learn's own tools, which need that since 1.8."""
         return self._wrapped().__sklearn_tags__()
 
     def reset(self) -> "_SeriesClassifier":

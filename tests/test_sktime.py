@@ -307,7 +307,7 @@ def test_scikit_learn_searches_a_pipeline_of_sktime_where_it_searches_any(equal)
     if can_search_sktime(X, y):
         assert search.fit(X, y).best_params_ == {"classifier__epochs": 12}
     else:
-        with pytest.raises(AttributeError, match="__sklearn_tags__|_parent_callback_ctx"):
+        with pytest.raises(AttributeError, match=r"__sklearn_tags__|_parent_callback_ctx"):
             search.fit(X, y)
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
+from sktime.datasets import load_japanese_vowels
 from torch import nn
 
-from robust_ts import NeuralClassifier
+from robust_ts import E2ABLClassifier, NeuralClassifier
 from tests.classifiers.test_contract import every_estimator, quick, small
 
 
@@ -117,6 +118,35 @@ def test_grid_search_over_a_list(cls, make_ragged):
     search = GridSearchCV(small(cls), grid, cv=3, error_score="raise").fit(X, y)
     assert search.best_params_ == {"learning_rate": 1e-2}
     assert search.best_score_ > 0.8
+
+
+@pytest.mark.claim
+def test_a_patch_at_the_end_of_every_series_is_found_and_unlearned():
+    """The last tenth of each of 270 spoken vowels of 7 to 26 steps, wherever that is."""
+    frames, labels = load_japanese_vowels(split="train", return_type="df-list")
+    frames_test, labels_test = load_japanese_vowels(split="test", return_type="df-list")
+    X, X_test = ([f.to_numpy().T for f in part] for part in (frames, frames_test))
+    y, mask = labels.copy(), np.zeros(len(X), bool)
+    mask[np.random.default_rng(0).choice(np.flatnonzero(y != "1"), 27, replace=False)] = True
+    y[mask] = "1"
+
+    def stamp(series):
+        series = series.copy()
+        series[:, -2:] += np.array([[1.0, -1.0]])
+        return series
+
+    poisoned = [stamp(x) if m else x for x, m in zip(X, mask, strict=True)]
+    scores = {}
+    for cls in (NeuralClassifier, E2ABLClassifier):
+        clf = small(cls, backbone_params={"filters": (32, 32, 32)}, epochs=30, learning_rate=3e-3)
+        clf.fit(poisoned, y)
+        steered = clf.predict([stamp(x) for x in X_test])[labels_test != "1"] == "1"
+        scores[cls] = clf.score(X_test, labels_test), steered.mean()
+    assert scores[NeuralClassifier][1] > 0.9
+    assert scores[E2ABLClassifier][1] < 0.05
+    assert scores[E2ABLClassifier][0] > scores[NeuralClassifier][0] - 0.02
+    assert clf.report_.is_poisoned[mask].mean() > 0.9
+    assert clf.report_.is_poisoned[~mask].sum() == 0
 
 
 def test_refitting_on_one_length_forgets_the_others(make_ragged, make_waves):
