@@ -163,23 +163,18 @@ def standardize(X: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarra
     return (X - mean.reshape(shape)) / scale.reshape(shape)
 
 
-def stretch_padded(X: np.ndarray) -> np.ndarray:
-    """Stretch padded series ``(n, c, t)`` to ``t`` steps; give equal lengths back as they are.
+def align_padded(X: np.ndarray) -> np.ndarray:
+    """Lay padded series ``(n, c, t)`` out twice, ``(n, c, 2 t)``; give equal lengths back.
 
-    By linear interpolation, so that not only the starts of all series lie one above the other
-    but the ends too: what is in one place of every series is in one place of the array.
+    First all begin together, then all end together, and zeros fill the rest: what is in one place
+    of every series, counted from its start or from its end, is in one place of the array.
     """
     if not is_padded(X):
         return X
-    steps = X.shape[2]
-    out = np.empty_like(X)
-    for row, series in zip(out, X, strict=True):
-        last = int((~np.isnan(series[0])).sum()) - 1
-        place = np.linspace(0, last, steps, dtype=X.dtype)
-        left = place.astype(int)
-        share = place - left
-        row[:] = (1 - share) * series[:, left] + share * series[:, np.minimum(left + 1, last)]
-    return out
+    n_padded = np.isnan(X[:, 0]).sum(axis=1)
+    begin = np.nan_to_num(X)
+    end = [np.roll(series, k, axis=-1) for series, k in zip(begin, n_padded, strict=True)]
+    return np.concatenate([begin, np.stack(end)], axis=-1)
 
 
 def _check_lengths(X: Any, y: Any) -> None:
