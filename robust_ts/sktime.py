@@ -111,14 +111,14 @@ class _SeriesClassifier(BaseClassifier):
             Keywords of the constructor.
         """
         cnn = {"filters": (4, 4), "kernels": (5, 3)}
-        inception = {"depth": 3, "filters": 2, "bottleneck": 2, "kernels": (5, 3)}
+        inception = {"depth": 2, "filters": 2, "bottleneck": 2, "kernels": (5, 3)}
         return [
             {"backbone": "cnn", "backbone_params": cnn, "epochs": 2},
             {
                 "backbone": "inception",
                 "backbone_params": inception,
                 "epochs": 1,
-                "batch_size": 8,
+                "batch_size": 16,
                 "class_weight": "balanced",
             },
         ]
@@ -157,13 +157,14 @@ class E2ABLTimeSeriesClassifier(_SeriesClassifier):
     --------
     >>> from robust_ts.sktime import E2ABLTimeSeriesClassifier
     >>> from sktime.datasets import load_japanese_vowels
-    >>> X, y = load_japanese_vowels(split="train")  # 7 to 26 steps
+    >>> X, y = load_japanese_vowels(split="train", return_type="df-list")  # 7 to 26 steps
+    >>> X, y = X[::5], y[::5]
     >>> clf = E2ABLTimeSeriesClassifier("cnn", backbone_params={"filters": (8, 8, 8)}, epochs=5,
     ...                                 random_state=0).fit(X, y)
     >>> clf.predict(X).shape
-    (270,)
+    (54,)
     >>> clf.report_.to_frame().shape
-    (270, 4)
+    (54, 4)
     """
 
 

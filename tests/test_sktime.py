@@ -69,6 +69,7 @@ def unequal(equal):
 
 
 @every_classifier
+@pytest.mark.filterwarnings("ignore:With two classes E2ABL judges no sample")
 def test_all_checks_of_sktime_pass(cls):
     skipped = [t for t in cls.get_class_tags() if t.startswith("tests:skip")]
     assert all(not cls.get_class_tag(t) for t in skipped)
@@ -311,6 +312,7 @@ def test_scikit_learn_searches_a_pipeline_of_sktime_where_it_searches_any(equal)
             search.fit(X, y)
 
 
+@pytest.mark.filterwarnings("ignore:Data seen by .* has unequal length series")
 def test_ensembles(equal, unequal):
     members = [("one", small()), ("two", small(E2ABLTimeSeriesClassifier, random_state=1))]
     for X, y in (equal, unequal):
