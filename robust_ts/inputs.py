@@ -19,7 +19,8 @@ class TrainingSet:
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_channels, *space), float32
-        Never written to: it may share memory with the user's array.
+        Never written to: it may share memory with the user's array. Series of unequal length
+        are padded at the end with NaN; nothing else here is NaN.
     y : ndarray of shape (n_samples,), int64
         Class indices into ``classes``.
     classes : ndarray of shape (n_classes,)
@@ -39,7 +40,8 @@ def check_training_set(estimator: Any, X: Any, y: Any, *, space_axes: int = 1) -
     estimator : estimator
         Receives ``n_features_in_`` and, for DataFrames, ``feature_names_in_``.
     X : array-like of shape (n, t) or (n, c, t); for images (n, h, w) or (n, c, h, w)
-        Numbers, all finite.
+        Numbers, all finite. Series of unequal length come as a list of arrays of shape (c, t_i)
+        or (t_i,).
     y : array-like of shape (n,)
         Labels of at least two classes.
     space_axes : {1, 2}, default=1
@@ -51,7 +53,7 @@ def check_training_set(estimator: Any, X: Any, y: Any, *, space_axes: int = 1) -
         With the reason, the place and the remedy.
     """
     _check_lengths(X, y)
-    _check_not_ragged(X)
+    X, padded = _pad_if_ragged(X, space_axes)
     _check_numbers(X)
     X, y = validate_data(estimator, X, y, dtype=np.float32, allow_nd=True, ensure_all_finite=False)
     try:
@@ -62,7 +64,7 @@ def check_training_set(estimator: Any, X: Any, y: Any, *, space_axes: int = 1) -
             f"y holds labels of more than one type, which have no order ({error}); give integers, "
             "texts or booleans only."
         ) from None
-    X = _check_array(X, space_axes, estimator)
+    X = _check_array(X, space_axes, estimator, padded)
     if len(classes) < 2:
         raise ValueError(
             f"y holds one class only ({classes.tolist()[0]!r}): {type(estimator).__name__} needs "
@@ -72,7 +74,12 @@ def check_training_set(estimator: Any, X: Any, y: Any, *, space_axes: int = 1) -
 
 
 def check_prediction_input(
-    estimator: Any, X: Any, input_shape: Sequence[int], *, space_axes: int = 1
+    estimator: Any,
+    X: Any,
+    input_shape: Sequence[int],
+    *,
+    space_axes: int = 1,
+    any_length: bool = False,
 ) -> np.ndarray:
     """Validate what a user gave to ``predict``: as at fit, with the same channels and steps.
 
@@ -86,16 +93,23 @@ def check_prediction_input(
         ``(n_channels, *space)`` at fit.
     space_axes : {1, 2}, default=1
         1 for series networks, 2 for image networks.
+    any_length : bool, default=False
+        Whether series may be shorter or longer than at fit, and differ from each other.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_channels, *space), float32
+        Padded at the end with NaN where series differ in length.
 
     Raises
     ------
     ValueError
         With the reason, the place and the remedy.
     """
-    _check_not_ragged(X)
+    X, padded = _pad_if_ragged(X, space_axes)
     _check_numbers(X)
     # scikit-learn compares the second axis alone, and knows that of the rank at fit only.
-    fitted_without_channels = estimator.n_features_in_ == input_shape[1]
+    fitted_without_channels = estimator.n_features_in_ == input_shape[1] and not any_length
     if np.asarray(X).ndim == space_axes + 1 and fitted_without_channels:
         X = validate_data(
             estimator, X, dtype=np.float32, allow_nd=True, ensure_all_finite=False, reset=False
@@ -104,9 +118,23 @@ def check_prediction_input(
         X = check_array(
             X, dtype=np.float32, allow_nd=True, ensure_all_finite=False, estimator=estimator
         )
-    X = _check_array(X, space_axes, estimator)
+    X = _check_array(X, space_axes, estimator, padded)
+    if any_length:
+        _check_channels(X.shape[1], input_shape[0])
+        return X
+    if is_padded(X):
+        raise ValueError(
+            f"X holds series of unequal length, but the classifier was fitted on series of "
+            f"{input_shape[1]} steps each and takes no others. Fit on series of unequal length to "
+            "predict them."
+        )
     _check_shape(X.shape[1:], input_shape)
     return X
+
+
+def is_padded(X: np.ndarray) -> bool:
+    """Whether some of the validated series ``(n, c, t)`` are shorter and end in steps of NaN."""
+    return bool(np.isnan(X[:, 0, ..., -1]).any())
 
 
 def channel_statistics(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -117,11 +145,13 @@ def channel_statistics(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Parameters
     ----------
     X : ndarray of shape (n, c, *space)
-        Finite numbers.
+        Finite numbers, and NaN in padded steps, which do not count.
     """
     axes = (0, *range(2, X.ndim))
-    mean = X.mean(axis=axes, dtype=np.float64)
-    scale = np.sqrt(np.square(X - mean.reshape(1, -1, *[1] * (X.ndim - 2))).mean(axis=axes))
+    real = ~np.isnan(X) if is_padded(X) else True
+    mean = X.mean(axis=axes, dtype=np.float64, where=real)
+    deviation = X - mean.reshape(1, -1, *[1] * (X.ndim - 2))
+    scale = np.sqrt(np.square(deviation).mean(axis=axes, where=real))
     # Rounding leaves a trace of deviation in a constant channel.
     scale[scale <= 1e-6 * np.maximum(np.abs(mean), 1e-30)] = 1.0
     return mean.astype(np.float32), scale.astype(np.float32)
@@ -131,6 +161,20 @@ def standardize(X: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarra
     """Center and scale each channel of ``(n, c, *space)`` with statistics of shape (c,)."""
     shape = (1, -1) + (1,) * (X.ndim - 2)
     return (X - mean.reshape(shape)) / scale.reshape(shape)
+
+
+def align_padded(X: np.ndarray) -> np.ndarray:
+    """Lay padded series ``(n, c, t)`` out twice, ``(n, c, 2 t)``; give equal lengths back.
+
+    First all begin together, then all end together, and zeros fill the rest: what is in one place
+    of every series, counted from its start or from its end, is in one place of the array.
+    """
+    if not is_padded(X):
+        return X
+    n_padded = np.isnan(X[:, 0]).sum(axis=1)
+    begin = np.nan_to_num(X)
+    end = [np.roll(series, k, axis=-1) for series, k in zip(begin, n_padded, strict=True)]
+    return np.concatenate([begin, np.stack(end)], axis=-1)
 
 
 def _check_lengths(X: Any, y: Any) -> None:
@@ -143,29 +187,63 @@ def _check_lengths(X: Any, y: Any) -> None:
         )
 
 
-def _check_not_ragged(X: Any) -> None:
-    """Refuse series of different lengths, which NumPy can only hold as objects."""
-    if isinstance(X, np.ndarray) and X.dtype != object:
-        return
+def _pad_if_ragged(X: Any, space_axes: int) -> tuple[Any, bool]:
+    """Bring series of different lengths to (n, c, t), NaN at the end; say whether that was done."""
     if not isinstance(X, (list, tuple, np.ndarray)) or len(X) == 0:
-        return
-    shapes = [np.shape(x) if not _is_ragged(x) else "ragged" for x in X]
-    odd = next((i for i, s in enumerate(shapes) if s != shapes[0] or s == "ragged"), None)
-    if odd is not None:
-        raise ValueError(
-            f"X holds series of different shapes: X[0] is {shapes[0]}, X[{odd}] is {shapes[odd]}. "
-            "Pad or cut them to one length, for example with numpy.pad."
-        )
+        return X, False
+    if isinstance(X, np.ndarray) and (X.dtype != object or X.ndim != 1):
+        return X, False
+    shapes = [_shape(x) for x in X]
+    if len(set(shapes)) == 1 and shapes[0] is not None:
+        return list(X), False
+    _check_ragged_shapes(shapes, space_axes)
+    series = [_check_series(x, f"X[{i}]") for i, x in enumerate(X)]
+    longest = max(s.shape[1] for s in series)
+    padded = np.full((len(series), len(series[0]), longest), np.nan, dtype=np.float32)
+    for row, values in zip(padded, series, strict=True):
+        row[:, : values.shape[1]] = values
+    return padded, True
 
 
-def _is_ragged(x: Any) -> bool:
+def _shape(x: Any) -> tuple[int, ...] | None:
+    """Shape of one sample, None where its own rows differ in length."""
     try:
-        return np.asarray(x).dtype == object and not isinstance(x, np.ndarray)
+        return np.shape(x)
     except ValueError:
-        return True
+        return None
 
 
-def _check_numbers(X: Any) -> None:
+def _check_ragged_shapes(shapes: list[tuple[int, ...] | None], space_axes: int) -> None:
+    """Refuse samples that differ in more than their number of steps."""
+    kinds = [s and s[:-1] for s in shapes]  # () or (n_channels,); None where the rows differ
+    odd = [i for i, k in enumerate(kinds) if not shapes[i] or k != kinds[0]]
+    remedy = "Give all of them one shape."
+    if space_axes == 1:
+        remedy = (
+            "Series may differ in their number of steps only: give each as an array of shape "
+            "(n_channels, n_timesteps), or each of shape (n_timesteps,)."
+        )
+        if not odd and len(kinds[0] or ()) <= 1:
+            return
+    differs = odd or [i for i, s in enumerate(shapes) if s != shapes[0]]
+    at = next((i for i in differs if i > 0), 0)
+    first, other = ("ragged" if s is None else s for s in (shapes[0], shapes[at]))
+    raise ValueError(
+        f"X holds samples of different shapes: X[0] is {first}, X[{at}] is {other}. {remedy}"
+    )
+
+
+def _check_series(x: Any, name: str) -> np.ndarray:
+    """Bring one of several series of unequal length to finite float32 of shape (c, t_i)."""
+    _check_numbers(x, name)
+    if 0 in np.shape(x):
+        raise ValueError(f"{name} is empty: its shape is {np.shape(x)}. Drop that sample.")
+    series = check_array(np.atleast_2d(x), dtype=np.float32, ensure_all_finite=False)
+    _check_finite(series.reshape(np.shape(x)), name)
+    return series
+
+
+def _check_numbers(X: Any, name: str = "X") -> None:
     """Refuse texts and nested arrays, which scikit-learn would report without their place."""
     if not isinstance(X, (list, tuple, np.ndarray)):
         return
@@ -176,12 +254,13 @@ def _check_numbers(X: Any) -> None:
         at = ", ".join(map(str, place))
         if isinstance(value, (np.ndarray, list, tuple)):
             raise ValueError(
-                f"X is an object array whose entries are arrays, the first at X[{at}]; make it one "
-                "array of numbers with numpy.stack."
+                f"{name} is an object array whose entries are arrays, the first at {name}[{at}]; "
+                "make it one array of numbers with numpy.stack."
             )
         if isinstance(value, (str, bytes)) and not _is_number(value):
             raise ValueError(
-                f"X holds {str(value)!r} at X[{at}], which is no number; give an array of numbers."
+                f"{name} holds {str(value)!r} at {name}[{at}], which is no number; give an array "
+                "of numbers."
             )
 
 
@@ -193,8 +272,8 @@ def _is_number(text: str | bytes) -> bool:
     return True
 
 
-def _check_array(X: np.ndarray, space_axes: int, estimator: Any) -> np.ndarray:
-    """Bring X to ``(n, c, *space)`` and check that every number is finite."""
+def _check_array(X: np.ndarray, space_axes: int, estimator: Any, padded: bool) -> np.ndarray:
+    """Bring X to ``(n, c, *space)`` and check that every number is finite, unless padded here."""
     names = AXES[space_axes]
     if X.ndim not in (space_axes + 1, space_axes + 2):
         raise ValueError(
@@ -204,11 +283,12 @@ def _check_array(X: np.ndarray, space_axes: int, estimator: Any) -> np.ndarray:
         )
     if 0 in X.shape:
         raise ValueError(f"X is empty: its shape is {X.shape}.")
-    _check_finite(X)
+    if not padded:
+        _check_finite(X)
     return X[:, np.newaxis] if X.ndim == space_axes + 1 else X
 
 
-def _check_finite(X: np.ndarray) -> None:
+def _check_finite(X: np.ndarray, name: str = "X") -> None:
     # One pass without a mask: the sum is finite unless something is wrong (or overflows).
     with np.errstate(all="ignore"):
         if np.isfinite(X.sum(dtype=np.float64)):
@@ -219,10 +299,18 @@ def _check_finite(X: np.ndarray) -> None:
     first = tuple(int(i[0]) for i in np.nonzero(bad))
     n_nan = int(np.isnan(X).sum())
     raise ValueError(
-        f"X contains {int(bad.sum())} values that are no finite float32: {n_nan} NaN and "
-        f"{int(bad.sum()) - n_nan} inf, the first at X[{', '.join(map(str, first))}]. Impute them "
-        "or drop those samples; nothing is repaired silently."
+        f"{name} contains {int(bad.sum())} values that are no finite float32: {n_nan} NaN and "
+        f"{int(bad.sum()) - n_nan} inf, the first at {name}[{', '.join(map(str, first))}]. Impute "
+        "them or drop those samples; nothing is repaired silently."
     )
+
+
+def _check_channels(n_channels: int, expected: int) -> None:
+    if n_channels != expected:
+        raise ValueError(
+            f"X has series of n_channels={n_channels}, but the classifier was fitted on series of "
+            f"n_channels={expected}, of any length. Give the same channels as in fit."
+        )
 
 
 def _check_shape(shape: Sequence[int], expected: Sequence[int]) -> None:

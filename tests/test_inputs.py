@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from robust_ts import NeuralClassifier
-from robust_ts.inputs import channel_statistics, check_training_set
+from robust_ts.inputs import align_padded, channel_statistics, check_training_set, standardize
 
 N, C, T = 24, 2, 12
 
@@ -113,19 +113,46 @@ def ragged_objects(lengths):
 @pytest.mark.parametrize(
     ("X", "text"),
     [
-        ([[1, 2, 3]] * 4 + [[1, 2]], r"X\[0\] is \(3,\), X\[4\] is \(2,\). Pad or cut"),
-        ([np.zeros((2, 4)), np.zeros((2, 5))], r"X\[0\] is \(2, 4\), X\[1\] is \(2, 5\)"),
-        ([np.zeros((2, 4)), np.zeros((1, 4))], r"X\[1\] is \(1, 4\)"),
+        ([np.zeros((2, 4)), np.zeros((1, 5))], r"X\[0\] is \(2, 4\), X\[1\] is \(1, 5\)"),
+        ([np.zeros((2, 4)), np.zeros((1, 4))], r"X\[1\] is \(1, 4\).*number of steps only: give"),
+        ([np.zeros((1, 4)), np.zeros(5)], r"X\[0\] is \(1, 4\), X\[1\] is \(5,\)"),
         ([[[1, 2], [1, 2]], [[1, 2], [1]]], r"X\[1\] is ragged"),
-        (ragged_objects([5, 6]), r"X\[0\] is \(5,\), X\[1\] is \(6,\)"),
-        (ragged_objects([5, 5]), r"object array .* X\[0\]; .* numpy.stack"),
+        ([[[1, 2], [1]], [[1, 2], [1, 2]]], r"X\[0\] is ragged, X\[1\] is \(2, 2\)"),
+        ([[[1, 2], [1]]] * 2, r"X\[0\] is ragged, X\[1\] is ragged"),
+        ([[[1, 2], [1]]], r"X\[0\] is ragged"),
+        ([[1, 2], 3], r"X\[0\] is \(2,\), X\[1\] is \(\)"),
+        ([np.zeros((1, 2, 3)), np.zeros((1, 2, 4))], r"X\[1\] is \(1, 2, 4\)"),
+        ([np.zeros((2, 4)), np.zeros((2, 0))], r"X\[1\] is empty: its shape is \(2, 0\)"),
+        ([[1, 2, 3], ["1", "high"]], r"X\[1\] holds 'high' at X\[1\]\[1\]"),
+        ([[1, 2, 3], [np.nan, np.inf]], r"X\[1\] .* 1 NaN and 1 inf, the first at X\[1\]\[0\]"),
+        ([[1, 2, 3], [1, None]], r"1 NaN and 0 inf, the first at X\[1\]\[1\]"),
+        (
+            [np.ones((2, 3)), np.full((2, 2), 1e300)],
+            r"X\[1\] .* 4 inf, the first at X\[1\]\[0, 0\]",
+        ),
     ],
 )
-def test_ragged_and_nested_series(X, text):
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_ragged_and_nested_series_that_are_refused(X, text):
     refused(text, X, np.arange(len(X)) % 2)
     clf = classifier().fit(np.random.default_rng(0).normal(size=(8, 5)), np.arange(8) % 2)
     with pytest.raises(ValueError, match=text):
         clf.predict(X)
+
+
+def test_padding_is_for_series_of_unequal_length_and_not_given_by_the_user(data):
+    X = data[0].copy()
+    X[3, :, 8:] = np.nan
+    refused(r"8 NaN and 0 inf, the first at X\[3, 0, 8\]. Impute", X, data[1])
+    clf = classifier().fit([x[:, : 8 + i % 5] for i, x in enumerate(data[0])], data[1])
+    with pytest.raises(ValueError, match=r"8 NaN and 0 inf, the first at X\[3, 0, 8\]"):
+        clf.predict(X)
+
+
+def test_images_of_different_sizes_are_refused():
+    X = [np.zeros((4, 4)), np.zeros((4, 5))]
+    with pytest.raises(ValueError, match=r"X\[1\] is \(4, 5\). Give all of them one shape"):
+        check_training_set(classifier(), X, [0, 1], space_axes=2)
 
 
 @pytest.mark.parametrize("listed", [False, True])
@@ -270,6 +297,72 @@ def test_tensors_and_frames_are_accepted(data):
     clf = classifier().fit(frame, pandas.Series(y))
     assert list(clf.feature_names_in_) == list(frame.columns)
     np.testing.assert_array_equal(clf.predict(frame), classifier().fit(X[:, 0], y).predict(X[:, 0]))
+
+
+def cut(X, lengths):
+    return [x[..., :t] for x, t in zip(X, lengths, strict=True)]
+
+
+@pytest.mark.parametrize("kind", ["list", "tuple", "objects", "tensors", "nested lists", "float64"])
+def test_series_of_unequal_length_are_padded_once(data, kind):
+    X, y = data
+    lengths = 1 + np.arange(N) % T
+    series = cut(X, lengths)
+    objects = np.empty(N, dtype=object)
+    objects[:] = series
+    given = {
+        "list": series,
+        "tuple": tuple(series),
+        "objects": objects,
+        "tensors": [torch.from_numpy(s) for s in series],
+        "nested lists": [s.tolist() for s in series],
+        "float64": [s.astype(float) for s in series],
+    }[kind]
+    clf = classifier()
+    checked = check_training_set(clf, given, y)
+    assert checked.X.shape == (N, C, T)
+    assert checked.X.dtype == np.float32
+    assert clf.n_features_in_ == C
+    padding = np.arange(T) >= lengths[:, None, None]
+    np.testing.assert_array_equal(checked.X, np.where(padding, np.nan, X).astype(np.float32))
+
+
+@pytest.mark.parametrize("kind", [list, ragged_objects])
+def test_unequal_series_of_one_channel_need_no_channel_axis(kind):
+    X = [[1, 2, 3], [4.5, 5]] if kind is list else ragged_objects([3, 2])
+    assert check_training_set(classifier(), X, [0, 1]).X.shape == (2, 1, 3)
+
+
+def test_a_list_or_object_array_of_equal_lengths_is_an_array(data):
+    X, y = data
+    objects = np.empty(N, dtype=object)
+    objects[:] = list(X)
+    for given in (list(X), X.tolist(), objects):
+        np.testing.assert_array_equal(check_training_set(classifier(), given, y).X, X)
+
+
+def test_channel_statistics_count_real_steps_only(data):
+    X = data[0] + np.float32([[5], [-3]])
+    lengths = 1 + np.arange(N) % T
+    padded = check_training_set(classifier(), cut(X, lengths), data[1]).X
+    mean, scale = channel_statistics(padded)
+    real = np.concatenate(cut(X, lengths), axis=1)
+    np.testing.assert_allclose(mean, real.mean(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(scale, real.std(axis=1), rtol=1e-6)
+    Z = standardize(padded, mean, scale)
+    assert abs(Z[~np.isnan(padded)].mean()) < 1e-6
+
+
+def test_aligned_series_begin_together_and_end_together(data):
+    X, y = data
+    lengths = 1 + np.arange(N) % T
+    series = cut(X, lengths)
+    aligned = align_padded(check_training_set(classifier(), series, y).X)
+    assert aligned.dtype == np.float32
+    for given, row in zip(series, aligned, strict=True):
+        rest = np.zeros((C, 2 * T - 2 * given.shape[1]), np.float32)
+        np.testing.assert_array_equal(row, np.concatenate([given, rest, given], axis=1))
+    assert align_padded(X) is X
 
 
 def test_channel_statistics():

@@ -18,6 +18,7 @@ from robust_ts.inputs import (
     channel_statistics,
     check_prediction_input,
     check_training_set,
+    is_padded,
 )
 from robust_ts.networks import NetworkSpec, check_backbone
 from robust_ts.training import (
@@ -65,7 +66,9 @@ SHARED_ATTRIBUTES = """classes_ : ndarray of shape (n_classes,)
     n_features_in_ : int
         Second axis of X at fit: time steps of 2-D, channels of 3-D input.
     input_shape_ : tuple of int
-        ``(n_channels, n_timesteps)`` at fit.
+        ``(n_channels, n_timesteps)`` at fit; of series of unequal length, of the longest.
+    unequal_length_ : bool
+        Whether the series at fit differed in length: then ``predict`` takes any length.
     network_ : nn.Module
         The fitted network, in evaluation mode; it takes raw series and standardizes inside.
     history_ : History
@@ -179,7 +182,9 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_channels, n_timesteps)
-            Series; finite numbers, never changed.
+            Series; finite numbers, never changed. Series of unequal length come as a list of
+            arrays of shape (n_channels, n_timesteps_i) or (n_timesteps_i,); the networks
+            ignore the padding that brings them together.
         y : array-like of shape (n_samples,)
             Labels: integers, strings or booleans, of two classes or more.
 
@@ -202,6 +207,7 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
             self.history_ = history
             self.classes_ = job.data.classes
             self.input_shape_ = tuple(job.data.X.shape[1:])
+            self.unequal_length_ = job.spec.padded
             self.device_ = job.device
         except BaseException:
             self.__dict__.clear()
@@ -224,6 +230,7 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
             tuple(data.X.shape[2:]),
             dict(self.backbone_params or {}),
             self.backbone_tap,
+            padded=is_padded(data.X),
         )
         weight = None
         if self.class_weight is not None:
@@ -264,7 +271,8 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of the shape used in fit
-            Series.
+            Series. After a fit on series of unequal length: of any length, shorter or longer
+            than any at fit.
 
         Returns
         -------
@@ -272,7 +280,7 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
             Probabilities in the order of ``classes_``; rows sum to 1.
         """
         check_is_fitted(self)
-        X = check_prediction_input(self, X, self.input_shape_)
+        X = check_prediction_input(self, X, self.input_shape_, any_length=self.unequal_length_)
         network = self._main_network().to(self.device_).eval()
         dtype = resolve_precision(self.precision, self.device_)
         logits = predict_batches(network, X, device=self.device_, dtype=dtype)
@@ -285,7 +293,8 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of the shape used in fit
-            Series.
+            Series. After a fit on series of unequal length: of any length, shorter or longer
+            than any at fit.
 
         Returns
         -------

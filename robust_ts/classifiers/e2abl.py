@@ -21,7 +21,7 @@ from robust_ts.defense.propose import Proposal, alarms, low_loss_groups, members
 from robust_ts.defense.recover import Recovery, recover, suspicion_of
 from robust_ts.defense.verify import verify
 from robust_ts.defense.views import feature_views
-from robust_ts.inputs import standardize
+from robust_ts.inputs import align_padded, standardize
 from robust_ts.networks import ShallowNetwork, TwoHeadNetwork
 from robust_ts.report import PoisonReport
 from robust_ts.training import History, Trainer, isolated_rng, predict_batches
@@ -116,7 +116,7 @@ class E2ABLClassifier(BaseNeuralClassifier):
         labels, n_classes = job.data.y, job.spec.n_classes
         if self.isolation == "low-loss":
             return low_loss_groups(ledger.losses("auxiliary")[-1], labels, constants)
-        X = standardize(job.data.X, job.mean.numpy(), job.scale.numpy())
+        X = align_padded(standardize(job.data.X, job.mean.numpy(), job.scale.numpy()))
         # Many small solves: a second BLAS thread makes them up to fifteen times slower.
         with threadpool_limits(limits=1, user_api="blas"):
             return propose(feature_views(X, seed), labels, n_classes, constants, seed)

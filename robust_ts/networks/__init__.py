@@ -67,6 +67,8 @@ class NetworkSpec:
         Keywords of the backbone.
     tap : str, optional
         Layer of a user's module that the auxiliary head reads; chosen if None.
+    padded : bool, default=False
+        Whether series differ in length, so that the shorter ones end in steps of NaN.
     """
 
     backbone: Any
@@ -75,17 +77,18 @@ class NetworkSpec:
     space: tuple[int, ...]
     params: dict[str, Any] = field(default_factory=dict)
     tap: str | None = None
+    padded: bool = False
 
     def main(self, mean: torch.Tensor, scale: torch.Tensor) -> nn.Module:
         """Build the main network; ``mean`` and ``scale`` of shape (n_channels,) standardize."""
-        standardize = Standardize(mean, scale)
+        standardize = Standardize(mean, scale, padded=self.padded)
         if isinstance(self.backbone, str) and self.backbone in BACKBONES:
             return _channels_last(SplitNetwork(standardize, self._builtin(), self.n_classes))
         return _channels_last(wrapped.WrappedNetwork(standardize, self._module()[0]))
 
     def shallow(self, mean: torch.Tensor, scale: torch.Tensor) -> ShallowNetwork:
         """Build the trap: its own copy of the shallow part, with the auxiliary head."""
-        standardize = Standardize(mean, scale)
+        standardize = Standardize(mean, scale, padded=self.padded)
         body: nn.Module
         if isinstance(self.backbone, str) and self.backbone in BACKBONES:
             backbone = self._builtin()
@@ -98,8 +101,19 @@ class NetworkSpec:
         is_series = len(self.space) == 1
         return _channels_last(ShallowNetwork(body, width, is_series, self.n_classes))
 
+    def _refuse_padding(self) -> None:
+        if self.padded:
+            raise ValueError(
+                f"X holds series of unequal length, but backbone={self.backbone!r} takes no mask "
+                "and would learn from the padding; use a built-in network of series ("
+                f"{', '.join(repr(k) for k, v in BACKBONES.items() if _takes_mask(v))}), or bring "
+                "the series to one length yourself."
+            )
+
     def _builtin(self) -> Any:
         kind = BACKBONES[self.backbone]
+        if not _takes_mask(kind):
+            self._refuse_padding()
         try:
             inspect.signature(kind).bind(self.n_channels, self.space, **self.params)
         except TypeError as error:
@@ -110,6 +124,7 @@ class NetworkSpec:
         return kind(self.n_channels, self.space, **self.params)
 
     def _module(self) -> tuple[nn.Module, str | None, bool]:
+        self._refuse_padding()
         source, tap, time_first = self.backbone, self.tap, False
         if isinstance(source, str):
             from robust_ts.networks import tsai
@@ -123,6 +138,10 @@ class NetworkSpec:
         )
         wrapped.check_output(module, self.n_channels, self.n_classes, self.space)
         return module, tap, time_first
+
+
+def _takes_mask(kind: Any) -> bool:
+    return "mask" in inspect.signature(kind.deep).parameters
 
 
 def _channels_last(network: Any) -> Any:

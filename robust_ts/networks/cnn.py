@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from robust_ts.networks.layers import ConvBlock, clip_kernel
+from robust_ts.networks.layers import Chain, ConvBlock, clip_kernel
 
 
 class CNN(nn.Module):
@@ -47,9 +47,9 @@ class CNN(nn.Module):
             for i, k in enumerate(kernels)
         ]
         self.shallow = blocks[0]
-        self.rest = nn.Sequential(*blocks[1:])
+        self.rest = Chain(*blocks[1:])
         self.shallow_channels, self.out_channels = filters[0], filters[-1]
 
-    def deep(self, z: Tensor, x: Tensor) -> Tensor:
+    def deep(self, z: Tensor, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map shallow features ``z`` to the last feature map; ``x`` is not needed here."""
-        return self.rest(z)
+        return self.rest(z, mask)

@@ -19,17 +19,32 @@ class GlobalAverageHead(nn.Module):
         super().__init__()
         self.linear = nn.Linear(n_features, n_classes)
 
-    def forward(self, z: Tensor) -> Tensor:
-        """Map ``(n, c, h, w)`` to logits ``(n, n_classes)``."""
-        return self.linear(z.mean(dim=(-2, -1)))
+    def forward(self, z: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Map ``(n, c, h, w)``, zero where padded, to logits ``(n, n_classes)``."""
+        if mask is None:
+            return self.linear(z.mean(dim=(-2, -1)))
+        return self.linear(z.sum(dim=(-2, -1)) / mask.sum(dim=(-2, -1)))
 
 
-def binned_pool(z: Tensor) -> Tensor:
+def binned_pool(z: Tensor, mask: Tensor | None = None) -> Tensor:
     """Average in a few bins plus the global maximum: ``(n, c, *space)`` to ``(n, d)``."""
     z = as_planes(z)
+    if mask is not None:
+        means = (z.squeeze(2) @ _bins_of_real_steps(mask).to(z.dtype)).flatten(1)
+        return torch.cat([means, z.masked_fill(~mask, -torch.inf).amax(dim=(-2, -1))], dim=1)
     bins = SERIES_BINS if z.shape[2] == 1 else IMAGE_BINS
     means = F.adaptive_avg_pool2d(z, bins).flatten(1)
     return torch.cat([means, z.amax(dim=(-2, -1))], dim=1)
+
+
+def _bins_of_real_steps(mask: Tensor) -> Tensor:
+    """Weights ``(n, t, bins)`` of adaptive average pooling over each series' own length."""
+    n_bins = SERIES_BINS[1]
+    length = mask.sum(dim=-1)  # (n, 1, 1)
+    step = torch.arange(mask.shape[-1], device=mask.device)[:, None]
+    bins = torch.arange(n_bins, device=mask.device)
+    first, stop = length * bins // n_bins, -(-length * (bins + 1) // n_bins)
+    return ((step >= first) & (step < stop)) / (stop - first)
 
 
 class BinnedHead(nn.Module):
@@ -40,6 +55,6 @@ class BinnedHead(nn.Module):
         bins = SERIES_BINS if space_is_series else IMAGE_BINS
         self.linear = nn.Linear(n_channels * (bins[0] * bins[1] + 1), n_classes)
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map a shallow map ``(n, c, *space)`` to logits ``(n, n_classes)``."""
-        return self.linear(binned_pool(z))
+        return self.linear(binned_pool(z, mask))

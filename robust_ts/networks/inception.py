@@ -5,7 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from robust_ts.networks.layers import ConvBlock, SameConv, clip_kernel
+from robust_ts.networks.layers import BatchNorm, ConvBlock, SameConv, clip_kernel
+
+#: Below any feature, and finite: times a gradient of zero it stays zero.
+LOWEST = -1e30
 
 
 class InceptionModule(nn.Module):
@@ -24,13 +27,15 @@ class InceptionModule(nn.Module):
         self.pool = nn.Sequential(
             nn.MaxPool2d(pool, stride=1, padding=padding), SameConv(c_in, filters, (1, 1))
         )
-        self.norm = nn.BatchNorm2d(filters * (len(kernels) + 1))
+        self.norm = BatchNorm(filters * (len(kernels) + 1))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map ``(n, c_in, h, w)`` to ``(n, filters * (n_kernels + 1), h, w)``."""
         z = self.bottleneck(x)
         branches = [conv(z) for conv in self.convs]
-        return torch.relu(self.norm(torch.cat([*branches, self.pool(x)], dim=1)))
+        # The maximum must not see the zeros of padding; normalization makes them zeros again.
+        seen = x if mask is None else x.masked_fill(~mask, LOWEST)
+        return torch.relu(self.norm(torch.cat([*branches, self.pool(seen)], dim=1), mask))
 
 
 class InceptionTime(nn.Module):
@@ -87,11 +92,11 @@ class InceptionTime(nn.Module):
         )
         self.shallow_channels = self.out_channels = width
 
-    def deep(self, z: Tensor, x: Tensor) -> Tensor:
+    def deep(self, z: Tensor, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map shallow features ``z`` and the input ``x`` to the last feature map."""
         residual = x
         for i, module in enumerate(self.modules_after, start=2):
-            z = module(z)
+            z = module(z, mask)
             if i % 3 == 0:
-                z = residual = torch.relu(z + self.shortcuts[i // 3 - 1](residual))
+                z = residual = torch.relu(z + self.shortcuts[i // 3 - 1](residual, mask))
         return z

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from robust_ts.networks.layers import ConvBlock, clip_kernel
+from robust_ts.networks.layers import BatchNorm, Chain, ConvBlock, clip_kernel
 
 
 class ResidualBlock(nn.Module):
@@ -14,21 +14,19 @@ class ResidualBlock(nn.Module):
     def __init__(self, c_in: int, c_out: int, kernels: Sequence[tuple[int, int]]) -> None:
         super().__init__()
         last = len(kernels) - 1
-        self.convs = nn.Sequential(
+        self.convs = Chain(
             *(
                 ConvBlock(c_in if i == 0 else c_out, c_out, k, activate=i < last)
                 for i, k in enumerate(kernels)
             )
         )
         self.shortcut: nn.Module = (
-            ConvBlock(c_in, c_out, (1, 1), activate=False)
-            if c_in != c_out
-            else nn.BatchNorm2d(c_out)
+            ConvBlock(c_in, c_out, (1, 1), activate=False) if c_in != c_out else BatchNorm(c_out)
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map ``(n, c_in, h, w)`` to ``(n, c_out, h, w)``."""
-        return torch.relu(self.convs(x) + self.shortcut(x))
+        return torch.relu(self.convs(x, mask) + self.shortcut(x, mask))
 
 
 class ResNet(nn.Module):
@@ -66,9 +64,9 @@ class ResNet(nn.Module):
         widths = [n_channels, *filters]
         blocks = [ResidualBlock(widths[i], widths[i + 1], sizes) for i in range(len(filters))]
         self.shallow = blocks[0]
-        self.rest = nn.Sequential(*blocks[1:])
+        self.rest = Chain(*blocks[1:])
         self.shallow_channels, self.out_channels = filters[0], filters[-1]
 
-    def deep(self, z: Tensor, x: Tensor) -> Tensor:
+    def deep(self, z: Tensor, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map shallow features ``z`` to the last feature map; ``x`` is not needed here."""
-        return self.rest(z)
+        return self.rest(z, mask)

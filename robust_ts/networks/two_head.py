@@ -1,15 +1,19 @@
 """Networks cut in two: shallow | deep | main head, and a shallow auxiliary head beside it."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
 from robust_ts.networks.heads import BinnedHead, GlobalAverageHead, binned_pool
-from robust_ts.networks.layers import as_planes
+from robust_ts.networks.layers import Standardize, as_planes
 
 
 class Backbone(Protocol):
-    """What a backbone offers; see CONTRIBUTING for the smallest example."""
+    """What a backbone offers; see CONTRIBUTING for the smallest example.
+
+    ``shallow`` and ``deep`` of one that is to learn from series of unequal length also take a
+    ``mask``, see :mod:`robust_ts.networks.layers`.
+    """
 
     shallow: nn.Module
     shallow_channels: int
@@ -20,22 +24,30 @@ class Backbone(Protocol):
         ...
 
 
+def _given(mask: Tensor | None) -> dict[str, Any]:
+    """Pass a mask on only where there is one: not every backbone takes one."""
+    return {} if mask is None else {"mask": mask}
+
+
 class SplitNetwork(nn.Module):
     """Standardization, backbone and main head; ``forward`` gives the main logits."""
 
-    def __init__(self, scale: nn.Module, backbone: nn.Module, n_classes: int) -> None:
+    def __init__(self, scale: Standardize, backbone: nn.Module, n_classes: int) -> None:
         super().__init__()
         self.scale, self.backbone = scale, backbone
         self.head = GlobalAverageHead(int(backbone.out_channels), n_classes)  # type: ignore[arg-type]
 
     def shallow(self, x: Tensor) -> Tensor:
         """Shallow feature map ``(n, c, h, w)`` of raw input ``(n, c, *space)``."""
-        return self.backbone.shallow(as_planes(self.scale(x)))  # type: ignore[operator]
+        extra = _given(self.scale.mask(x))
+        return self.backbone.shallow(as_planes(self.scale(x)), **extra)  # type: ignore[operator]
 
     def forward(self, x: Tensor) -> Tensor:
         """Map raw input ``(n, c, *space)`` to main logits ``(n, n_classes)``."""
+        extra = _given(self.scale.mask(x))
         x = as_planes(self.scale(x))
-        return self.head(self.backbone.deep(self.backbone.shallow(x), x))  # type: ignore[operator]
+        z = self.backbone.shallow(x, **extra)  # type: ignore[operator]
+        return self.head(self.backbone.deep(z, x, **extra), **extra)  # type: ignore[operator]
 
 
 class ShallowNetwork(nn.Module):
@@ -54,24 +66,27 @@ class ShallowNetwork(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """Pooled shallow features ``(n, d)`` of raw input."""
-        return binned_pool(self.body(x))
+        return binned_pool(self.body(x), self._mask(x))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map raw input ``(n, c, *space)`` to auxiliary logits ``(n, n_classes)``."""
-        return self.head(self.body(x))
+        return self.head(self.body(x), self._mask(x))
+
+    def _mask(self, x: Tensor) -> Tensor | None:
+        return self.body.scale.mask(x)  # type: ignore[operator, union-attr]
 
 
 class ShallowBody(nn.Module):
     """Standardization and the shallow part of a backbone, nothing after it."""
 
-    def __init__(self, scale: nn.Module, backbone: nn.Module) -> None:
+    def __init__(self, scale: Standardize, backbone: nn.Module) -> None:
         super().__init__()
         self.scale = scale
         self.part: nn.Module = backbone.shallow  # type: ignore[assignment]
 
     def forward(self, x: Tensor) -> Tensor:
         """Shallow feature map of raw input."""
-        return self.part(as_planes(self.scale(x)))
+        return self.part(as_planes(self.scale(x)), **_given(self.scale.mask(x)))
 
 
 class TwoHeadNetwork(nn.Module):
