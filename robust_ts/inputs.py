@@ -193,6 +193,13 @@ def _is_number(text: str | bytes) -> bool:
     return True
 
 
+#: What to do about a number of dimensions that one kind of network cannot take.
+_RANK_HINTS = {
+    (2, 2): " Give flattened images their shape back with robust_ts.images.ImageAdapter.",
+    (1, 4): " For images choose an image backbone, such as 'image_cnn'.",
+}
+
+
 def _check_array(X: np.ndarray, space_axes: int, estimator: Any) -> np.ndarray:
     """Bring X to ``(n, c, *space)`` and check that every number is finite."""
     names = AXES[space_axes]
@@ -200,7 +207,7 @@ def _check_array(X: np.ndarray, space_axes: int, estimator: Any) -> np.ndarray:
         raise ValueError(
             f"X has {X.ndim} dimensions, shape {X.shape}; {type(estimator).__name__} with this "
             f"backbone takes (n_samples, {', '.join(names[1:])}) or "
-            f"(n_samples, {', '.join(names)})."
+            f"(n_samples, {', '.join(names)}).{_RANK_HINTS.get((space_axes, X.ndim), '')}"
         )
     if 0 in X.shape:
         raise ValueError(f"X is empty: its shape is {X.shape}.")
@@ -232,5 +239,5 @@ def _check_shape(shape: Sequence[int], expected: Sequence[int]) -> None:
     wanted = ", ".join(f"{n}={e}" for n, e in zip(names, expected, strict=True))
     raise ValueError(
         f"X has samples of shape {tuple(shape)}, but the classifier was fitted on "
-        f"{tuple(expected)} ({wanted}). Give the same channels and steps as in fit."
+        f"{tuple(expected)} ({wanted}). Give samples of that shape."
     )

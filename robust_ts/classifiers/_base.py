@@ -19,7 +19,7 @@ from robust_ts.inputs import (
     check_prediction_input,
     check_training_set,
 )
-from robust_ts.networks import NetworkSpec, check_backbone
+from robust_ts.networks import NetworkSpec, check_backbone, space_axes_of
 from robust_ts.training import (
     History,
     Schedule,
@@ -33,9 +33,11 @@ from robust_ts.training import (
 )
 
 SHARED_PARAMETERS = """backbone : str, nn.Module, class or factory, default="inception"
-        ``"cnn"``, ``"inception"``, ``"resnet"``, ``"tsai:<Architecture>"``, or any
-        ``nn.Module``: a class or factory ``f(n_channels, n_classes, n_timesteps)``, or an
-        instance, which is cloned and never trained in place.
+        ``"cnn"``, ``"inception"``, ``"resnet"``, ``"tsai:<Architecture>"`` for series;
+        ``"image_cnn"``, ``"wide_resnet"``, ``"resnet18"`` for images; or any ``nn.Module``: a
+        class or factory ``f(n_channels, n_classes, n_timesteps)``, or an instance, which is
+        cloned and never trained in place. One with the attribute ``space_axes = 2`` is for
+        images and is called as ``f(n_channels, n_classes, (height, width))``.
     backbone_params : dict, default=None
         Keywords of the backbone, for example ``{"filters": (32, 64, 32)}``.
     backbone_tap : str, default=None
@@ -63,11 +65,12 @@ SHARED_PARAMETERS = """backbone : str, nn.Module, class or factory, default="inc
 SHARED_ATTRIBUTES = """classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
     n_features_in_ : int
-        Second axis of X at fit: time steps of 2-D, channels of 3-D input.
+        Second axis of X at fit: channels, or for input without a channel axis time steps or
+        image height.
     input_shape_ : tuple of int
-        ``(n_channels, n_timesteps)`` at fit.
+        ``(n_channels, n_timesteps)`` or ``(n_channels, height, width)`` at fit.
     network_ : nn.Module
-        The fitted network, in evaluation mode; it takes raw series and standardizes inside.
+        The fitted network, in evaluation mode; it takes raw input and standardizes inside.
     history_ : History
         One record an epoch; ``history_.to_frame()`` gives a DataFrame.
     device_ : torch.device
@@ -179,7 +182,8 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_channels, n_timesteps)
-            Series; finite numbers, never changed.
+            Series; finite numbers, never changed. With an image backbone (n_samples, height,
+            width) or (n_samples, n_channels, height, width).
         y : array-like of shape (n_samples,)
             Labels: integers, strings or booleans, of two classes or more.
 
@@ -215,7 +219,7 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
     def _prepare(self, X: Any, y: Any) -> FitJob:
         self._check_parameters()
         device = resolve_device(self.device)
-        data = check_training_set(self, X, y)
+        data = check_training_set(self, X, y, space_axes=space_axes_of(self.backbone))
         mean, scale = (torch.from_numpy(a) for a in channel_statistics(data.X))
         spec = NetworkSpec(
             self.backbone,
@@ -264,7 +268,7 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of the shape used in fit
-            Series.
+            Series or images.
 
         Returns
         -------
@@ -272,7 +276,9 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
             Probabilities in the order of ``classes_``; rows sum to 1.
         """
         check_is_fitted(self)
-        X = check_prediction_input(self, X, self.input_shape_)
+        X = check_prediction_input(
+            self, X, self.input_shape_, space_axes=len(self.input_shape_) - 1
+        )
         network = self._main_network().to(self.device_).eval()
         dtype = resolve_precision(self.precision, self.device_)
         logits = predict_batches(network, X, device=self.device_, dtype=dtype)
@@ -285,7 +291,7 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of the shape used in fit
-            Series.
+            Series or images.
 
         Returns
         -------
@@ -304,6 +310,7 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.input_tags.two_d_array = space_axes_of(self.backbone) == 1
         return tags
 
     def __getstate__(self) -> dict[str, Any]:
