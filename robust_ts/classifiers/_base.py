@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -221,14 +222,6 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
         device = resolve_device(self.device)
         data = check_training_set(self, X, y, space_axes=space_axes_of(self.backbone))
         mean, scale = (torch.from_numpy(a) for a in channel_statistics(data.X))
-        spec = NetworkSpec(
-            self.backbone,
-            data.X.shape[1],
-            len(data.classes),
-            tuple(data.X.shape[2:]),
-            dict(self.backbone_params or {}),
-            self.backbone_tap,
-        )
         weight = None
         if self.class_weight is not None:
             labels = data.classes[data.y]
@@ -236,7 +229,7 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
             weight = torch.as_tensor(values, dtype=torch.float32, device=device)
         return FitJob(
             data=data,
-            spec=spec,
+            spec=self._network_spec(data.X.shape[1:], len(data.classes)),
             schedule=Schedule.resolve(
                 len(data.y), self.epochs, self.batch_size, self.learning_rate, self.weight_decay
             ),
@@ -248,6 +241,17 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
             device=device,
             dtype=resolve_precision(self.precision, device),
             progress=bool(self.verbose),
+        )
+
+    def _network_spec(self, input_shape: Sequence[int], n_classes: int) -> NetworkSpec:
+        """Say what determines the networks for samples of shape ``(n_channels, *space)``."""
+        return NetworkSpec(
+            self.backbone,
+            input_shape[0],
+            n_classes,
+            tuple(input_shape[1:]),
+            dict(self.backbone_params or {}),
+            self.backbone_tap,
         )
 
     def _check_parameters(self) -> None:
