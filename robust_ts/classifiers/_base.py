@@ -22,10 +22,12 @@ from robust_ts.inputs import (
 )
 from robust_ts.networks import NetworkSpec, check_backbone, space_axes_of
 from robust_ts.training import (
+    Augment,
     History,
     Schedule,
     Trainer,
     as_tensor,
+    check_augment,
     derive_seeds,
     isolated_rng,
     predict_batches,
@@ -52,6 +54,10 @@ SHARED_PARAMETERS = """backbone : str, nn.Module, class or factory, default="inc
         Peak of the one-cycle schedule.
     weight_decay : float, default=1e-4
         Decoupled weight decay of AdamW.
+    augment : str, default=None
+        For image networks: random changes of every batch in training, any of ``"crop"`` (shift
+        by up to an eighth), ``"flip"`` (left and right) and ``"cutout"`` (blank a square), joined
+        by ``+``, such as ``"crop+flip"``.
     class_weight : dict, "balanced" or None, default=None
         Weight of the loss by class, as in scikit-learn.
     device : str, default="auto"
@@ -113,6 +119,7 @@ class FitJob:
     device: torch.device
     dtype: torch.dtype
     progress: bool
+    augment: str | None = None
 
     def main_trainer(self, generator: torch.Generator) -> Trainer:
         """Build the main network and its trainer; call inside ``isolated_rng``."""
@@ -138,6 +145,7 @@ class FitJob:
             class_weight=self.class_weight,
             stage=stage,
             progress=self.progress,
+            augment=Augment(self.augment, self.mean, generator) if self.augment else None,
         )
 
 
@@ -158,6 +166,7 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
         batch_size: int | None = None,
         learning_rate: float = 1e-3,
         weight_decay: float = 1e-4,
+        augment: str | None = None,
         class_weight: Any = None,
         device: Any = "auto",
         precision: str = "auto",
@@ -171,6 +180,7 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
+        self.augment = augment
         self.class_weight = class_weight
         self.device = device
         self.precision = precision
@@ -241,6 +251,7 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
             device=device,
             dtype=resolve_precision(self.precision, device),
             progress=bool(self.verbose),
+            augment=self.augment,
         )
 
     def _network_spec(self, input_shape: Sequence[int], n_classes: int) -> NetworkSpec:
@@ -256,6 +267,7 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
 
     def _check_parameters(self) -> None:
         check_backbone(self.backbone)
+        check_augment(self.augment, space_axes_of(self.backbone))
         for name in ("epochs", "batch_size"):
             value = getattr(self, name)
             ok = value is None or (isinstance(value, (int, np.integer)) and value >= 1)
