@@ -29,7 +29,7 @@ def add_commands(commands: Any) -> None:
         "are kept in the rows file and not run again. 'speed' times the training loop instead.",
     )
     bench.add_argument(
-        "grid", help="smoke (minutes, bundled data), development, check, public; or speed"
+        "grid", help="smoke (minutes, bundled data), development, check, public, images; or speed"
     )
     bench.add_argument("--rows", help="results file, JSON lines (default: runs/GRID.jsonl)")
     bench.add_argument("--jobs", type=int, default=1, help="processes of one thread each")

@@ -91,7 +91,8 @@ def make_experiment(
     dataset : str
         See :func:`robust_ts.datasets.load_dataset`.
     trigger : str
-        See :data:`robust_ts.attacks.TRIGGERS`; it is fitted on the clean training data.
+        See :data:`robust_ts.attacks.TRIGGERS` and ``IMAGE_TRIGGERS``; it is fitted on the clean
+        training data.
     rate : float, default=0.1
         Share of all training samples that is poisoned; 0 for no attack.
     mode : {"dirty", "clean", "all-to-all"}, default="dirty"
