@@ -44,7 +44,7 @@ def _poison(arguments: argparse.Namespace) -> None:
     trigger = make_trigger(arguments.trigger, random_state=arguments.seed)
     data = read_data(arguments)
     poisoned = poison(
-        data.X,
+        _taken_by(trigger, data.X),
         data.y,
         trigger,
         target=_target(arguments.target, np.asarray(data.y)),
@@ -62,7 +62,7 @@ def _poison(arguments: argparse.Namespace) -> None:
         arrays |= {
             "X_test": data.X_test,
             "y_test": data.y_test,
-            "X_test_triggered": trigger.transform(data.X_test),
+            "X_test_triggered": trigger.transform(_taken_by(trigger, data.X_test)),
         }
     # Texts as such: arrays of objects could only be read with pickle.
     plain = {k: v.astype(str) if v.dtype == object else v for k, v in arrays.items()}
@@ -70,6 +70,13 @@ def _poison(arguments: argparse.Namespace) -> None:
         np.savez_compressed(file, **plain)  # type: ignore[arg-type]
     print(f"Written: {arguments.output}", file=sys.stderr)
     print(f"{poisoned.mask.sum()} of {len(poisoned.mask)} training samples are poisoned.")
+
+
+def _taken_by(trigger: Any, X: np.ndarray) -> np.ndarray:
+    """Turn integers into the floating-point numbers that triggers on series take."""
+    from robust_ts.attacks import Trigger
+
+    return X.astype(np.float32) if isinstance(trigger, Trigger) and X.dtype.kind in "iu" else X
 
 
 def _target(text: str | None, y: np.ndarray) -> Any:

@@ -7,6 +7,7 @@ import pytest
 from torch import nn
 
 from robust_ts import ABLClassifier, E2ABLClassifier, NeuralClassifier
+from robust_ts.evaluation.experiment import make_experiment
 
 H, W = 6, 9
 every_estimator = pytest.mark.parametrize("cls", [NeuralClassifier, ABLClassifier, E2ABLClassifier])
@@ -134,3 +135,22 @@ def test_without_the_attribute_a_network_is_for_series(bars):
     assert quick(NeuralClassifier, backbone=module, backbone_params=None).fit(
         X[:, 0], y
     ).input_shape_ == (1, H, W)
+
+
+@pytest.mark.claim
+@pytest.mark.parametrize("seed", [0, 1])
+def test_badnets_on_digits_steers_the_undefended_model_and_not_ours(seed):
+    experiment = make_experiment("digits", "badnets", max_train=500, seed=seed)
+    params = {"backbone_params": {"filters": (16, 32, 32)}, "epochs": 15, "learning_rate": 3e-3}
+
+    def measured(cls, **options):
+        return experiment.measure(quick(cls, **params, random_state=seed), **options)
+
+    natural = measured(NeuralClassifier, on_clean=True)
+    undefended, ours = measured(NeuralClassifier), measured(E2ABLClassifier)
+    floor = natural["attack_success_rate"]
+    assert undefended["attack_success_rate"] - floor >= 0.75
+    assert ours["attack_success_rate"] - floor <= 0.05
+    assert ours["clean_accuracy"] >= natural["clean_accuracy"] - 0.03
+    assert ours["precision"] >= 0.9
+    assert ours["recall"] >= 0.9

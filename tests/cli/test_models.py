@@ -112,6 +112,19 @@ def test_poison_is_that_of_the_library(data, mode, target):
     np.testing.assert_array_equal(written["X_test_triggered"], trigger.transform(data["X_test"]))
 
 
+def test_poison_takes_integers(data):
+    X, y = np.arange(240).reshape(10, 24), np.arange(10) % 2
+    np.savez("integers.npz", X_train=X, y_train=y, X_test=X, y_test=y)
+    assert run("poison", "integers.npz", "--target", "1") == 0
+    written = np.load("poisoned.npz")
+    assert (written["X_train"] != X).any(axis=1).sum() == 1
+    assert (written["X_test_triggered"] != X).any(axis=1).all()
+    images = X.reshape(10, 4, 6).astype(np.uint8)
+    np.savez("images.npz", X=images, y=y)
+    assert run("poison", "images.npz", "--trigger", "badnets") == 0
+    assert np.load("poisoned.npz")["X_train"].dtype == np.uint8
+
+
 def test_images(data):
     X = np.random.default_rng(0).integers(0, 256, size=(24, 6, 8)).astype(np.uint8)
     np.savez("images.npz", X=X, y=np.arange(24) % 3)
