@@ -1,5 +1,6 @@
 """Arrays and labels from a user, validated once, here, with the errors a user reads."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -63,6 +64,13 @@ def check_training_set(estimator: Any, X: Any, y: Any, *, space_axes: int = 1) -
             "texts or booleans only."
         ) from None
     X = _check_array(X, space_axes, estimator)
+    if space_axes == 2 and X.shape[-1] in (1, 3, 4) and X.shape[1] > 4:
+        warnings.warn(
+            f"X is read as images of {X.shape[1]} channels and {X.shape[2]} x {X.shape[3]} pixels. "
+            "If its channels are last, bring them first with robust_ts.images.ImageAdapter.",
+            UserWarning,
+            stacklevel=4,
+        )
     if len(classes) < 2:
         raise ValueError(
             f"y holds one class only ({classes.tolist()[0]!r}): {type(estimator).__name__} needs "

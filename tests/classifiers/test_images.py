@@ -90,6 +90,12 @@ def test_other_errors(bars):
         NeuralClassifier("cnn").fit(X, y)
 
 
+def test_channels_last_is_pointed_out(bars):
+    X, y = np.random.default_rng(0).normal(size=(12, 8, 8, 3)), np.arange(12) % 2
+    with pytest.warns(UserWarning, match="8 channels and 8 x 3 pixels.*ImageAdapter"):
+        quick(NeuralClassifier).fit(X, y)
+
+
 class OwnNet(nn.Module):
     """An image network of a user."""
 
