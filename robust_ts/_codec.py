@@ -43,7 +43,7 @@ class Writer:
         if type(value) is dict:
             return "dict", [[self.encode(x, where) for x in pair] for pair in value.items()]
         if isinstance(value, np.generic):
-            return "scalar", self.encode(np.asarray(value).reshape(1), where)
+            return "scalar", _listed(np.asarray(value), where)
         if isinstance(value, torch.device):
             return "device", str(value)
         if type(value) is History:
@@ -63,9 +63,14 @@ class Writer:
             return {"type": "tensor", "value": name}
         if value.dtype == object and value.ndim == 1:
             return {"type": "objects", "value": self.encode(list(value), where)}
-        if not _LISTED_DTYPE.fullmatch(value.dtype.str):
-            raise ValueError(f"{where} has the dtype {value.dtype}, which cannot be saved.")
-        return {"type": "array", "value": [value.dtype.str, value.tolist()]}
+        return {"type": "array", "value": _listed(value, where)}
+
+
+def _listed(value: np.ndarray, where: str) -> list[Any]:
+    """Dtype and values of an array as JSON."""
+    if not _LISTED_DTYPE.fullmatch(value.dtype.str):
+        raise ValueError(f"{where} has the dtype {value.dtype}, which cannot be saved.")
+    return [value.dtype.str, value.tolist()]
 
 
 class Reader:
@@ -76,12 +81,12 @@ class Reader:
         self.kinds: dict[str, Callable[[Any], Any]] = {
             "tuple": lambda v: tuple(self.decode(v)),
             "dict": lambda v: {self.decode(key): self.decode(x) for key, x in v},
-            "scalar": lambda v: self.decode(v)[0],
+            "scalar": lambda v: _unlisted(v)[()],
             "device": torch.device,
             "History": lambda v: History(self.decode(v)),
             "tensor": lambda v: self.tensors[v].numpy().copy(),
             "objects": self._objects,
-            "array": self._array,
+            "array": _unlisted,
         }
 
     def decode(self, value: Any) -> Any:
@@ -100,8 +105,10 @@ class Reader:
         out[:] = self.decode(values)
         return out
 
-    def _array(self, given: list[Any]) -> np.ndarray:
-        dtype, values = given
-        if not _LISTED_DTYPE.fullmatch(dtype):
-            raise ValueError(f"an array has the dtype {dtype!r}")
-        return np.array(values, dtype=dtype)
+
+def _unlisted(given: list[Any]) -> np.ndarray:
+    """Array from what `_listed` has made of it."""
+    dtype, values = given
+    if not _LISTED_DTYPE.fullmatch(dtype):
+        raise ValueError(f"an array has the dtype {dtype!r}")
+    return np.array(values, dtype=dtype)

@@ -98,6 +98,7 @@ def test_report_and_ledger_are_as_before(fitted, tmp_path):
     loaded = load(path)
     pd.testing.assert_frame_equal(loaded.report_.to_frame(), report.to_frame())
     assert loaded.report_.summary() == report.summary()
+    assert [type(v) for v in loaded.report_.recovered_labels[:2]] == [np.str_, type(None)]
     for head in ("main", "auxiliary"):
         np.testing.assert_array_equal(loaded.ledger_.losses(head), clf.ledger_.losses(head))
     np.testing.assert_array_equal(loaded.predict(X), clf.predict(X))
@@ -327,3 +328,16 @@ def test_a_model_of_a_missing_card_loads_on_the_cpu(fitted):
     loaded = load(path)
     assert loaded.device_.type == "cpu"
     np.testing.assert_array_equal(loaded.predict_proba(X), clf.predict_proba(X))
+
+
+def test_a_report_of_many_labels_stays_small(make_waves, tmp_path):
+    X, y = make_waves()
+    clf = quick(E2ABLClassifier).fit(X, y)
+    clf.report_.verdicts[:] = "poisoned"
+    clf.report_.recovered_labels[:] = list(clf.classes_[(y + 1) % 3])
+    save(clf, tmp_path / "model")
+    _, tensors = content_of(tmp_path / "model")
+    assert len([key for key in tensors if key.startswith("array")]) < 20
+    recovered = load(tmp_path / "model").report_.recovered_labels
+    assert {type(label) for label in recovered} == {np.int64}
+    np.testing.assert_array_equal(recovered, clf.report_.recovered_labels)
