@@ -39,7 +39,7 @@ class Grid:
     Parameters
     ----------
     datasets, triggers, backbones, defenses : tuple of str
-        Names; see `load_dataset`, `TRIGGERS`, `BACKBONES` and ``DEFENSES``.
+        Names; see `load_dataset`, `TRIGGERS`, `IMAGE_TRIGGERS`, `BACKBONES` and ``DEFENSES``.
     rates : tuple of float
         Poison rates. Rate 0 is run once for all triggers.
     modes : tuple of str
@@ -108,6 +108,7 @@ _SMALL: dict[str, dict[str, Any]] = {
     "cnn": {"backbone_params": {"filters": [32, 64, 32]}, "learning_rate": 3e-3},
     "inception": {"backbone_params": {"filters": 8, "bottleneck": 8, "depth": 3}},
     "resnet": {"backbone_params": {"filters": [16, 32, 32]}},
+    "image_cnn": {"backbone_params": {"filters": [16, 32, 32]}, "learning_rate": 3e-3},
 }
 _SETS = (
     *("ItalyPowerDemand", "JapaneseVowels", "SyntheticControl", "PowerCons", "NATOPS"),
@@ -120,6 +121,7 @@ _CHECK_SETS = (
 
 #: Named grids. ``smoke`` takes minutes with bundled data alone; ``development`` and ``check``
 #: are the two halves of the public sets with small networks and at most 600 training series.
+#: ``images`` holds at most 2000 training images of digits and MNIST.
 GRIDS: dict[str, Grid] = {
     "smoke": Grid(
         ("ItalyPowerDemand", "JapaneseVowels"), triggers=("patch", "noise"), settings=_SMALL
@@ -136,6 +138,14 @@ GRIDS: dict[str, Grid] = {
         backbones=("cnn", "inception", "resnet"),
         seeds=(0, 1, 2),
         max_train=600,
+        settings=_SMALL,
+    ),
+    "images": Grid(
+        ("digits", "MNIST"),
+        triggers=("badnets", "image_blend", "wanet"),
+        backbones=("image_cnn",),
+        seeds=(0, 1),
+        max_train=2000,
         settings=_SMALL,
     ),
 }
@@ -180,7 +190,8 @@ def execute(run: Run, triggers: Iterable[str] = GRID_TRIGGERS) -> list[dict[str,
         One row; for the reference one row a trigger.
     """
     torch.set_num_threads(1)
-    attack = "noise" if run.trigger == "none" else run.trigger  # rate 0 stamps nothing
+    # Rate 0 stamps nothing, but a trigger must fit the data.
+    attack = next(iter(triggers)) if run.trigger == "none" else run.trigger
     experiment = make_experiment(
         run.dataset, attack, rate=run.rate, mode=run.mode, max_train=run.max_train, seed=run.seed
     )

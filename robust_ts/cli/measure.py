@@ -1,24 +1,15 @@
-"""The command line: ``robust-ts demo`` and ``robust-ts bench``. Also ``python -m robust_ts``."""
+"""``robust-ts demo`` and ``robust-ts bench``: what the defense is worth."""
 
 import argparse
-import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
-
-from robust_ts import __version__
 
 #: What a grid is the product of, and the command line can narrow.
 _AXES = ("datasets", "triggers", "rates", "modes", "backbones", "defenses", "seeds")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="robust-ts",
-        description="Train time-series classifiers on data you do not fully trust.",
-    )
-    parser.add_argument("--version", action="version", version=f"robust_ts {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+def add_commands(commands: Any) -> None:
+    """Add the commands of this module to the parser."""
     demo = commands.add_parser(
         "demo",
         help="poison a real data set, train without a defense, with ABL and with E2ABL",
@@ -38,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
         "are kept in the rows file and not run again. 'speed' times the training loop instead.",
     )
     bench.add_argument(
-        "grid", help="smoke (minutes, bundled data), development, check, public; or speed"
+        "grid", help="smoke (minutes, bundled data), development, check, public, images; or speed"
     )
     bench.add_argument("--rows", help="results file, JSON lines (default: runs/GRID.jsonl)")
     bench.add_argument("--jobs", type=int, default=1, help="processes of one thread each")
@@ -46,7 +37,6 @@ def _parser() -> argparse.ArgumentParser:
         bench.add_argument(f"--{name}", help=f"restrict the grid's {name}: a,b,...")
     bench.add_argument("--tables-only", action="store_true", help="print the tables, run nothing")
     bench.set_defaults(run=_bench)
-    return parser
 
 
 def _demo(arguments: argparse.Namespace) -> None:
@@ -89,33 +79,3 @@ def _bench(arguments: argparse.Namespace) -> None:
         benchmark.run_grid(grid, rows, n_jobs=arguments.jobs)
     runs = summary.add_references(benchmark.rows_of(grid, rows))
     print(summary.overview(runs), summary.details(runs, grid.defenses), sep="\n\n")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line.
-
-    Parameters
-    ----------
-    argv : sequence of str, default=None
-        Arguments without the program's name; None takes those of the process.
-
-    Returns
-    -------
-    int
-        Exit code: 0 done, 1 the data or an option cannot be used, 130 interrupted. Usage
-        errors exit with 2 from the argument parser.
-    """
-    arguments = _parser().parse_args(argv)
-    try:
-        arguments.run(arguments)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output had enough; nothing is left to say
-        return 0
-    # A user reads what is wrong with the input, not where in the code it showed.
-    except (ValueError, OSError, ImportError) as error:
-        print(f"robust-ts: error: {error}", file=sys.stderr)
-        return 1
-    return 0
