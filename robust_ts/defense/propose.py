@@ -189,7 +189,7 @@ def _redrawn(
     )
     if best.cohesion < constants.clear_pattern:
         return best
-    group = purified(values, best.members, rows, others)
+    group = purified(values, best.members, rows, others, constants.doubt)
     shared = len(np.intersect1d(group, best.members)) / len(np.union1d(group, best.members))
     if shared < 0.5 or len(rows) - len(group) < constants.min_group:
         return best  # another group than the one the evidence is about
