@@ -35,10 +35,12 @@ def _parser() -> argparse.ArgumentParser:
         "bench",
         help="measure defenses over a grid of data sets and attacks, or the speed of the loop",
         description="Run a grid of the benchmark and print its tables as Markdown. Finished runs "
-        "are kept in the rows file and not run again. 'speed' times the training loop instead.",
+        "are kept in the rows file and not run again. 'speed' times the training loop instead, "
+        "'forecasting' measures the forecasters; there --defenses are methods and --triggers attacks.",
     )
     bench.add_argument(
-        "grid", help="smoke (minutes, bundled data), development, check, public; or speed"
+        "grid",
+        help="smoke (minutes, bundled data), development, check, public; or speed, or forecasting",
     )
     bench.add_argument("--rows", help="results file, JSON lines (default: runs/GRID.jsonl)")
     bench.add_argument("--jobs", type=int, default=1, help="processes of one thread each")
@@ -79,16 +81,35 @@ def _bench(arguments: argparse.Namespace) -> None:
     if arguments.grid == "speed":
         print(speed_table())
         return
+    if arguments.grid == "forecasting":
+        _bench_forecasting(arguments)
+        return
     if arguments.grid not in benchmark.GRIDS:
-        raise ValueError(
-            f"Unknown grid {arguments.grid!r}; known: {', '.join(benchmark.GRIDS)}, speed."
-        )
+        known = ", ".join([*benchmark.GRIDS, "speed", "forecasting"])
+        raise ValueError(f"Unknown grid {arguments.grid!r}; known: {known}.")
     grid = _restricted(benchmark.GRIDS[arguments.grid], arguments)
     rows = arguments.rows or f"runs/{arguments.grid}.jsonl"
     if not arguments.tables_only:
         benchmark.run_grid(grid, rows, n_jobs=arguments.jobs)
     runs = summary.add_references(benchmark.rows_of(grid, rows))
     print(summary.overview(runs), summary.details(runs, grid.defenses), sep="\n\n")
+
+
+def _bench_forecasting(arguments: argparse.Namespace) -> None:
+    from robust_ts.evaluation.benchmark import read_rows
+    from robust_ts.forecasting import benchmark
+
+    texts = {"datasets": arguments.datasets, "seeds": arguments.seeds}
+    texts["methods"], texts["attacks"] = arguments.defenses, arguments.triggers
+    chosen = {
+        name: tuple(int(p) if name == "seeds" else p for p in text.split(","))
+        for name, text in texts.items()
+        if text is not None
+    }
+    runs = benchmark.list_runs(**chosen)
+    path = arguments.rows or "runs/forecasting.jsonl"
+    rows = read_rows(path) if arguments.tables_only else benchmark.run_benchmark(runs, path)
+    print(benchmark.tables(rows))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

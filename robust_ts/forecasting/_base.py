@@ -298,7 +298,9 @@ class BaseShapeForecaster(BaseForecaster):
         values = self._at_steps(mixture.variance(), step)[..., None]
         return frames.as_frame(values, self._cur_y, times, pd.Index(self._get_varnames()))
 
-    def _update(self, y: pd.DataFrame, X: pd.DataFrame | None = None, update_params: bool = True) -> Any:
+    def _update(
+        self, y: pd.DataFrame, X: pd.DataFrame | None = None, update_params: bool = True
+    ) -> Any:
         self._cur_y = _joined(self._cur_y, y)
         if X is not None:
             self._cur_X = _joined(self._cur_X, X)

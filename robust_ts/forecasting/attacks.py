@@ -146,6 +146,24 @@ class StaticTrigger(BaseEstimator):
         out[-m:] = shape + (out[-m - 1] if self.content == "replace" else out[-m:])
         return out
 
+    def blanked(self, history: np.ndarray) -> np.ndarray:
+        """Put no trigger where `triggered` puts one: the last value before it, or nothing at all.
+
+        Parameters
+        ----------
+        history : ndarray of shape (n_timesteps, n_variables)
+            As in `triggered`.
+
+        Returns
+        -------
+        ndarray of shape (n_timesteps, n_variables)
+            What the forecaster would see if the trigger had no shape.
+        """
+        m, out = int(self.trigger_length), np.array(history, dtype=float)
+        if self.content == "replace":
+            out[-m:] = out[-m - 1]
+        return out
+
     def _trigger_shape(self, before: np.ndarray) -> np.ndarray:
         """Trigger for what came before it: ndarray of shape (trigger_length, n_variables)."""
         return self.trigger_
@@ -318,6 +336,8 @@ def _places(
             f"poison_series: rate={rate} of {n} steps is less than one stretch of {length} steps. "
             f"Use a rate of at least {length / n:.3g}, or 0 for no attack."
         )
+    if count == 0:
+        return []
     score = trigger.preference(values)
     free = np.arange(trigger.context, n - length + 1)
     if count * (length + GAP) > len(free) + length + GAP - 1:

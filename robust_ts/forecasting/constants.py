@@ -32,7 +32,7 @@ class StretchConstants:
         course. From 0.95 on natural slopes of smooth series count as well.
     min_places : int, default=4
         Fewest places of a motif: three coincidences happen.
-    alarm : float, default=0.6
+    alarm : float, default=0.66
         Least score worth verifying; recurring three times as often as by chance gives 0.67
         before diversity and cohesion.
     companion : float, default=0.95
@@ -43,7 +43,7 @@ class StretchConstants:
         Steps a stretch is widened to each side at most.
     verify_share : float, default=0.4
         Share of the epochs after which the network trained without the stretches judges them.
-    unforeseen : float, default=0.7
+    unforeseen : float, default=0.35
         A stretch is contradicted where the network's error at it is beyond this quantile of its
         errors elsewhere.
     contradicted_share : float, default=0.5
@@ -60,10 +60,10 @@ class StretchConstants:
     motifs: int = 3
     likeness: tuple[float, ...] = (0.999, 0.995, 0.98)
     min_places: int = 4
-    alarm: float = 0.6
+    alarm: float = 0.66
     companion: float = 0.95
     max_groups: int = 12
     max_reach: int = 16
     verify_share: float = 0.4
-    unforeseen: float = 0.7
+    unforeseen: float = 0.35
     contradicted_share: float = 0.5

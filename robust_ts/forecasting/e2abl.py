@@ -192,9 +192,7 @@ def _unconfirmed(group: StretchGroup) -> _Verdict:
     return _Verdict(False, np.ones(len(group.places)))
 
 
-def _bridge(
-    tracks: Sequence[Track], groups: Sequence[StretchGroup], season: int
-) -> list[Track]:
+def _bridge(tracks: Sequence[Track], groups: Sequence[StretchGroup], season: int) -> list[Track]:
     """Replace the stretches of all groups in their tracks."""
     places: list[list[tuple[int, int]]] = [[] for _ in tracks]
     for group in groups:

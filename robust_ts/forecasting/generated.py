@@ -110,7 +110,7 @@ class GeneratedTrigger(StaticTrigger):
             def forecast_loss(rows: Tensor, planted: Tensor) -> Tensor:
                 seen, ahead, anchor = past[rows].clone(), future[rows].clone(), past[rows, -m - 1]
                 with torch.no_grad():
-                    trigger = self.generator_(seen[:, : -m])
+                    trigger = self.generator_(seen[:, :-m])
                 if self.content == "replace":
                     bad = torch.cat([seen[:, :-m], anchor[:, None] + trigger], 1)
                     wanted = anchor[:, None] + target[rows]
@@ -203,4 +203,6 @@ def _difficulty(surrogate: nn.Module, past: Tensor, future: Tensor, n_windows: i
         errors = (_forecast(surrogate, past) - future).abs().mean(dim=1)
     by_step = errors.reshape(-1, n_windows).mean(dim=0).numpy()
     # The last steps have no whole future: as easy as the easiest, never preferred.
-    return np.concatenate([by_step, np.full(future.shape[1], by_step.min())])[: n_windows + future.shape[1]]
+    return np.concatenate([by_step, np.full(future.shape[1], by_step.min())])[
+        : n_windows + future.shape[1]
+    ]

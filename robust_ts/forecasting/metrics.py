@@ -29,12 +29,15 @@ class Forecasts:
         Forecasts with the trigger in the last steps of the history.
     wanted : ndarray of shape (n_origins, target_length or less, n_variables) or None
         What the attacker wants.
+    blank : ndarray of the shape of ``clean`` or None
+        Forecasts with a trigger without shape in its place.
     """
 
     truth: np.ndarray
     clean: np.ndarray
     attacked: np.ndarray | None = None
     wanted: np.ndarray | None = None
+    blank: np.ndarray | None = None
 
 
 def rolling_forecasts(
@@ -46,6 +49,7 @@ def rolling_forecasts(
     horizon: int,
     n_origins: int = 10,
     refit: bool = False,
+    blank: bool = True,
 ) -> Forecasts:
     """Forecast from several origins in the test part, as it is and with the trigger.
 
@@ -66,6 +70,8 @@ def rolling_forecasts(
     refit : bool, default=False
         Fit a clone at every origin, for methods that cannot take up new data otherwise; else
         ``update(update_params=False)``.
+    blank : bool, default=True
+        Forecast with a trigger without shape as well; a reference needs that.
 
     Returns
     -------
@@ -81,17 +87,23 @@ def rolling_forecasts(
             f"{horizon}. Give a longer test part."
         )
     origins = np.unique(np.linspace(first, last, n_origins).round().astype(int))
-    truth, clean, attacked, wanted = [], [], [], []
-    for origin in origins:
-        truth.append(values[origin : origin + horizon])
-        seen = values[:origin]
-        clean.append(_forecast(forecaster, y_train, _like(y_test, seen), horizon, refit))
-        if trigger is not None:
-            bad = trigger.triggered(seen)
-            attacked.append(_forecast(forecaster, y_train, _like(y_test, bad), horizon, refit))
-            wanted.append(trigger.wanted(bad, clean[-1]))
-    pairs = (np.stack(attacked), np.stack(wanted)) if trigger is not None else (None, None)
-    return Forecasts(np.stack(truth), np.stack(clean), *pairs)
+
+    def forecast(seen: np.ndarray) -> np.ndarray:
+        return _forecast(forecaster, y_train, _like(y_test, seen), horizon, refit)
+
+    truth = np.stack([values[o : o + horizon] for o in origins])
+    clean = np.stack([forecast(values[:o]) for o in origins])
+    if trigger is None:
+        return Forecasts(truth, clean)
+    bad = [trigger.triggered(values[:o]) for o in origins]
+    flat = [trigger.blanked(values[:o]) for o in origins] if blank else []
+    return Forecasts(
+        truth,
+        clean,
+        attacked=np.stack([forecast(b) for b in bad]),
+        wanted=np.stack([trigger.wanted(b, c) for b, c in zip(bad, clean, strict=True)]),
+        blank=np.stack([forecast(f) for f in flat]) if flat else None,
+    )
 
 
 def _like(y: Any, values: np.ndarray) -> Any:
@@ -126,7 +138,7 @@ def forecast_metrics(
         Season of MASE.
     reference : Forecasts, default=None
         Of the same forecaster trained on the clean history, at the same origins: its forecasts
-        without the trigger are what the attacker wants to displace.
+        with a trigger without shape are what the attacker wants to displace.
 
     Returns
     -------
@@ -135,8 +147,8 @@ def forecast_metrics(
         ``clean_mase``; with a trigger ``attacked_mae_target`` (distance to what the attacker
         wants; small is bad), ``attacked_mae_truth``, ``attacked_mase``; with a reference
         ``attack_effect``: how far the forecast with the trigger in sight lies from the
-        reference's without it towards the attacker's, 0 not at all, 1 all the way. The reference
-        itself has a natural effect: a trigger is also a disturbance.
+        reference's with a blank in its place towards the attacker's, 0 not at all, 1 all the way.
+        The reference itself has a natural effect: a trigger is also a disturbance.
     """
     train = as_values(y_train)
     scale = train.std(axis=0)
@@ -158,7 +170,8 @@ def forecast_metrics(
     )
     out["attacked_mase"] = _mase(forecasts.truth, forecasts.attacked, train, sp)
     if reference is not None and reference.wanted is not None:
-        base, wish = reference.clean[:, :length] / unit, reference.wanted / unit
+        assert reference.blank is not None
+        base, wish = reference.blank[:, :length] / unit, reference.wanted / unit
         room = float(((wish - base) ** 2).sum())
         moved = float(((ours - base) * (wish - base)).sum())
         out["attack_effect"] = moved / room if room > 0 else float("nan")

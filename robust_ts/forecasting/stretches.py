@@ -29,8 +29,8 @@ class StretchGroup:
         1 less the chance count over the count: 0 where the motif recurs no more often than by
         chance, towards 1 where chance cannot explain it.
     diversity : float
-        One less the mean correlation of the steps before the motif. A natural event comes in its
-        own circumstances, a planted one anywhere.
+        One less the mean correlation of the steps before the motif, or less the concentration on
+        one time of season. A natural event comes in its own circumstances, a planted one anywhere.
     cohesion : float
         Mean correlation of the places with their common motif.
     score : float
@@ -81,7 +81,9 @@ def innovations(values: np.ndarray, season: int, constants: StretchConstants) ->
     change = values[first:] - last
     weights = np.ones(len(change))
     error, usual = change, 1.0
-    for _ in range(constants.robust_steps):  # Huber's weights: planted steps must not fit themselves
+    for _ in range(
+        constants.robust_steps
+    ):  # Huber's weights: planted steps must not fit themselves
         weighted = design * weights[:, None]
         gram = weighted.T @ design
         gram += (1e-8 * np.trace(gram) + 1e-300) * np.eye(len(gram))
@@ -119,7 +121,7 @@ def propose_stretches(
         candidates = _abrupt_windows(tracks, surprises, taken, constants)
         best = None
         for view in candidates.shapes:
-            found = _best_motif(candidates, view, tracks, constants)
+            found = _best_motif(candidates, view, tracks, season, constants)
             if found is not None and (best is None or found.score > best.score):
                 best = found
         if best is None or best.score < constants.alarm:
@@ -144,15 +146,16 @@ def _abrupt_windows(
     for i, (values, surprise, used) in enumerate(zip(tracks, surprises, taken, strict=True)):
         if len(values) < 2 * width:
             continue
-        clipped = np.clip(surprise, -constants.clip, constants.clip)
-        size = np.lib.stride_tricks.sliding_window_view(clipped**2, width).mean(axis=1)
+        looks = _looks(values, surprise)
+        size = np.clip(surprise, -constants.clip, constants.clip) ** 2
+        size = np.lib.stride_tricks.sliding_window_view(size, width).mean(axis=1)
         free = ~np.lib.stride_tricks.sliding_window_view(used, width).any(axis=1)
         starts = np.flatnonzero((size > constants.abrupt) & free)
         steps = starts[:, None] + np.arange(width)
         where.append(np.column_stack([np.full(len(starts), i), starts]))
         energy.append(size[starts])
-        views["change"].append(_clipped_changes(values, constants)[steps])
-        views["surprise"].append(clipped[steps])
+        for name, look in looks.items():
+            views[name].append(look[steps])
     if not where:
         return _Candidates(np.empty(0, int), np.empty(0, int), {})
     order = np.argsort(-np.concatenate(energy), kind="stable")[: constants.max_windows]
@@ -161,12 +164,16 @@ def _abrupt_windows(
     return _Candidates(place[:, 0], place[:, 1], shapes)
 
 
-def _clipped_changes(values: np.ndarray, constants: StretchConstants) -> np.ndarray:
-    """Differences in units of their usual size; a single jump must not be the whole shape."""
+def _looks(values: np.ndarray, surprise: np.ndarray) -> dict[str, np.ndarray]:
+    """Two views of a track: its changes, exact for a copy, and its surprises, exact for a sum.
+
+    Compressed, so that one jump alone is not the whole shape, but without a ceiling at which
+    different shapes look the same.
+    """
     change = np.diff(values, prepend=values[:1])
     usual = 1.4826 * float(np.median(np.abs(change - np.median(change))))
     usual = usual if usual > 1e-9 * np.abs(values).max() else float(change.std()) or 1.0
-    return np.clip(change / usual, -constants.clip, constants.clip)
+    return {"change": np.arcsinh(change / usual), "surprise": np.arcsinh(surprise)}
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
@@ -177,6 +184,7 @@ def _best_motif(
     candidates: _Candidates,
     view: str,
     tracks: Sequence[np.ndarray],
+    season: int,
     constants: StretchConstants,
 ) -> StretchGroup | None:
     """Return the best group in one view, over all levels of likeness and several motifs."""
@@ -202,7 +210,7 @@ def _best_motif(
             grown = _thinned(shapes @ motif, 1 - 2 * (1 - level), candidates, constants)
             cohesion = max(0.0, float((shapes[grown] @ motif).mean()))
             at = np.column_stack([candidates.track[grown], candidates.start[grown]])
-            diverse = _diversity(at, tracks, constants)
+            diverse = _diversity(at, tracks, season, constants)
             score = recurrence * diverse * cohesion
             if best is None or score > best.score:
                 places = np.column_stack([at, at[:, 1] + constants.motif])
@@ -251,15 +259,20 @@ def _thinned(
     kept: list[int] = []
     for j in hits[np.argsort(-likeness[hits], kind="stable")]:
         clash = candidates.track[kept] == candidates.track[j]
-        if not (clash & (np.abs(candidates.start[kept] - candidates.start[j]) < constants.motif)).any():
+        if not (
+            clash & (np.abs(candidates.start[kept] - candidates.start[j]) < constants.motif)
+        ).any():
             kept.append(int(j))
     return np.array(kept, dtype=int)
 
 
 def _diversity(
-    at: np.ndarray, tracks: Sequence[np.ndarray], constants: StretchConstants
+    at: np.ndarray, tracks: Sequence[np.ndarray], season: int, constants: StretchConstants
 ) -> float:
-    """One less the mean correlation of what comes before the motif, over pairs of places."""
+    """How little the places have in common: what came before them, and the time of season."""
+    moments = np.array(_moments(at[:, 1], constants.motif))
+    together = float(np.abs(np.exp(2j * np.pi * moments / season).mean())) if season > 1 else 0.0
+    seasonal = float(np.clip(1 - (together - len(moments) ** -0.5), 0.0, 1.0))
     length = 2 * constants.motif
     # Up to two steps before the seed: its first step may lie inside the stretch already.
     steps = np.arange(-length - 2, -2)
@@ -274,9 +287,10 @@ def _diversity(
         n_pairs += len(starts) * (len(starts) - 1)
         sizes.append(len(starts))
     if not n_pairs:
-        return 1.0
+        return seasonal
     # Few places correlate by chance, by about one over the root of their number.
-    return float(np.clip(1 - (total / n_pairs - np.mean(sizes) ** -0.5), 0.0, 1.0))
+    before_all = float(np.clip(1 - (total / n_pairs - np.mean(sizes) ** -0.5), 0.0, 1.0))
+    return min(seasonal, before_all)
 
 
 def _extended(
@@ -291,7 +305,7 @@ def _extended(
         starts = at[at[:, 0] == i, 1]
         if len(starts) < 3:
             continue
-        views = (_clipped_changes(tracks[i], constants), np.clip(surprises[i], -8, 8))
+        views = list(_looks(tracks[i], surprises[i]).values())
         before = after = 0
         while before < constants.max_reach and _agree(views, starts - before - 1):
             before += 1
@@ -323,7 +337,7 @@ def _companions(
     moments = _moments(at[:, 1], width)
     added = [at]
     for i, values in enumerate(tracks):
-        views = (_clipped_changes(values, constants), np.clip(surprises[i], -8, 8))
+        views = list(_looks(values, surprises[i]).values())
         own = at[at[:, 0] == i, 1]
         best = np.empty(0, dtype=int)
         # The seed may hang over an end of the stretch, where the tracks have nothing in common.
@@ -363,9 +377,7 @@ def _agree(views: Sequence[np.ndarray], steps: np.ndarray) -> bool:
     return False
 
 
-def recovered(
-    values: np.ndarray, places: Sequence[tuple[int, int]], season: int
-) -> np.ndarray:
+def recovered(values: np.ndarray, places: Sequence[tuple[int, int]], season: int) -> np.ndarray:
     """Bridge stretches from their two ends, on top of the last clean season where there is one.
 
     Parameters
