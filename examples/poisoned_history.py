@@ -20,7 +20,7 @@ from robust_ts.forecasting import (
     evaluate_forecasts,
     poison_series,
 )
-from robust_ts.forecasting.metrics import rolling_forecasts
+from robust_ts.forecasting.metrics import forecast_metrics, rolling_forecasts
 from robust_ts.forecasting.plots import plot_forecasts
 
 # sktime announces the next default of a setting that nothing here depends on.
@@ -45,6 +45,8 @@ fh = list(range(1, 9))
 settings = {"window_length": 24, "epochs": 20, "random_state": 0}
 clean = NeuralForecaster(**settings).fit(train, fh=fh)
 reference = rolling_forecasts(clean, train, test, trigger, horizon=8)
+natural = forecast_metrics(reference, train, reference=reference)
+print("trained on clean data", {key: round(value, 2) for key, value in natural.items()})
 fitted = {}
 for forecaster in (NeuralForecaster(**settings), E2ABLForecaster(**settings)):
     name = type(forecaster).__name__

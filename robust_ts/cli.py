@@ -36,7 +36,8 @@ def _parser() -> argparse.ArgumentParser:
         help="measure defenses over a grid of data sets and attacks, or the speed of the loop",
         description="Run a grid of the benchmark and print its tables as Markdown. Finished runs "
         "are kept in the rows file and not run again. 'speed' times the training loop instead, "
-        "'forecasting' measures the forecasters; there --defenses are methods and --triggers attacks.",
+        "'forecasting' measures the forecasters, with --defenses for methods and --triggers for "
+        "attacks.",
     )
     bench.add_argument(
         "grid",
@@ -99,11 +100,15 @@ def _bench_forecasting(arguments: argparse.Namespace) -> None:
     from robust_ts.evaluation.benchmark import read_rows
     from robust_ts.forecasting import benchmark
 
-    texts = {"datasets": arguments.datasets, "seeds": arguments.seeds}
-    texts["methods"], texts["attacks"] = arguments.defenses, arguments.triggers
-    chosen = {
-        name: tuple(int(p) if name == "seeds" else p for p in text.split(","))
-        for name, text in texts.items()
+    given = {
+        "datasets": arguments.datasets,
+        "methods": arguments.defenses,
+        "attacks": arguments.triggers,
+        "seeds": arguments.seeds,
+    }
+    chosen: dict[str, Any] = {
+        name: tuple(int(part) if name == "seeds" else part for part in text.split(","))
+        for name, text in given.items()
         if text is not None
     }
     runs = benchmark.list_runs(**chosen)

@@ -174,8 +174,8 @@ class BaseShapeForecaster(BaseForecaster):
         n_windows = n_timesteps - lookback - horizon + 1
         if n_windows < 2:
             raise ValueError(
-                f"The history is too short: {n_timesteps} steps hold {max(0, n_windows)} windows of "
-                f"window_length={lookback} and a horizon of {horizon}, and at least 2 are needed. "
+                f"The history is too short: {n_timesteps} steps hold {max(0, n_windows)} windows "
+                f"of window_length={lookback} and a horizon of {horizon}, at least 2 are needed. "
                 f"Give {lookback + horizon + 1} steps or more, or a smaller window_length."
             )
         return WindowSpec(lookback, horizon, sp)

@@ -103,7 +103,7 @@ def make_forecaster(method: str, setting: Setting, seed: int, epochs: int) -> tu
     """
     from robust_ts.forecasting import E2ABLForecaster, NeuralForecaster
 
-    ours = {
+    ours: dict[str, Any] = {
         "window_length": setting.lookback,
         "sp": setting.season,
         "epochs": epochs,
@@ -230,7 +230,7 @@ def list_runs(
     seeds: Sequence[int] = (0, 1, 2),
     epochs: int = 20,
 ) -> list[ForecastRun]:
-    """List the runs of the benchmark; rivals are fitted anew at each origin, for the first seed only."""
+    """List the runs; rivals, fitted anew at each origin, are run for the first seed only."""
     for given, known, what in (
         (datasets, SETTINGS, "data set"),
         (attacks, ATTACKS, "attack"),

@@ -18,7 +18,7 @@ class StretchConstants:
         Steps of its reweighting; it settles in fewer.
     clip : float, default=8.0
         Largest step in usual units: one jump alone is no shape.
-    abrupt : float, default=2.0
+    abrupt : float, default=0.75
         Least mean squared surprise of a window that is searched, usual steps having about 1.
     max_windows : int, default=3000
         Windows that are compared, the most abrupt ones; bounds the cost.
@@ -54,7 +54,7 @@ class StretchConstants:
     order: int = 6
     robust_steps: int = 10
     clip: float = 8.0
-    abrupt: float = 2.0
+    abrupt: float = 0.75
     max_windows: int = 3000
     seeds: int = 25
     motifs: int = 3

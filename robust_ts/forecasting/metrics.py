@@ -216,7 +216,7 @@ def evaluate_forecasts(
     >>> forecaster = NaiveForecaster(sp=12).fit(y[:108], fh=[1, 2, 3])
     >>> rates = evaluate_forecasts(forecaster, y[:108], y[108:], horizon=3, sp=12)
     >>> round(rates["clean_mase"], 1)
-    1.6
+    1.2
     """
     forecasts = rolling_forecasts(
         forecaster, y_train, y_test, trigger, horizon=horizon, n_origins=n_origins, refit=refit

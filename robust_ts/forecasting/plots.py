@@ -97,9 +97,11 @@ def plot_forecasts(
         at = _positions(wanted.index)
         ax.plot(at, wanted.to_numpy(), color=POISONED, ls="--", label="attacker's wish")
     ax.legend(frameon=False, fontsize="small")
+    if isinstance(past.index, (pd.DatetimeIndex, pd.PeriodIndex)):
+        ax.tick_params(axis="x", rotation=25)
     return ax
 
 
 def _positions(index: pd.Index) -> Any:
-    """What an axis can show: periods as dates."""
+    """Give what an axis can show: periods as dates."""
     return index.to_timestamp() if isinstance(index, pd.PeriodIndex) else index

@@ -54,7 +54,7 @@ class _Candidates:
 
 
 def innovations(values: np.ndarray, season: int, constants: StretchConstants) -> np.ndarray:
-    """What a robust autoregression did not foresee, in units of its usual error.
+    """Tell what a robust autoregression did not foresee, in units of its usual error.
 
     Parameters
     ----------
@@ -142,7 +142,8 @@ def _abrupt_windows(
 ) -> _Candidates:
     """Collect the windows whose steps were foreseen badly, the most abrupt ones first."""
     width = constants.motif
-    where, energy, views = [], [], {"change": [], "surprise": []}
+    where, energy = [], []
+    views: dict[str, list[np.ndarray]] = {"change": [], "surprise": []}
     for i, (values, surprise, used) in enumerate(zip(tracks, surprises, taken, strict=True)):
         if len(values) < 2 * width:
             continue
@@ -344,7 +345,9 @@ def _companions(
         for shift in range(-width // 2, width // 2 + 1):
             starts = np.array(moments) + shift
             inside = (starts >= 0) & (starts + width <= len(values))
-            free = [j and not taken[i][m : m + width].any() for j, m in zip(inside, starts)]
+            free = [
+                j and not taken[i][m : m + width].any() for j, m in zip(inside, starts, strict=True)
+            ]
             starts = starts[np.array(free, dtype=bool)]
             if len(starts) < constants.min_places:
                 continue
