@@ -11,11 +11,12 @@ import torch
 from robust_ts.classifiers._base import FitJob
 from robust_ts.forecasting import frames
 from robust_ts.forecasting._base import BaseShapeForecaster, Fitted
+from robust_ts.forecasting.bridges import recovered
 from robust_ts.forecasting.constants import StretchConstants
 from robust_ts.forecasting.neural import documented
 from robust_ts.forecasting.report import StretchReport
 from robust_ts.forecasting.shapes import Codebook, fit_codebook
-from robust_ts.forecasting.stretches import StretchGroup, propose_stretches, recovered
+from robust_ts.forecasting.stretches import StretchGroup, propose_stretches
 from robust_ts.forecasting.windows import Track, Windows, cut_windows
 from robust_ts.training import History, Trainer, isolated_rng
 
@@ -27,10 +28,10 @@ class E2ABLForecaster(BaseShapeForecaster):
     An attacker plants a short pattern at several places in the history, each followed by the
     future that the pattern is to call up. Here, motifs that recur almost exactly, more often than
     chance allows and in circumstances that have nothing in common, are proposed as planted. The
-    network is trained with these stretches bridged; part of the way through, it decides whether
-    it contradicts them: whether their steps were as unforeseen to it as few others. What it
-    contradicts stays bridged, the rest is readmitted. If nothing is proposed or nothing
-    confirmed, the result is that of :class:`NeuralForecaster`, bit by bit.
+    network is trained with these stretches bridged; part of the way through, it is asked how well
+    it foresaw them, and vetoes those that the rest of the history foretells. These are
+    readmitted, the others stay bridged. If nothing is proposed or nothing confirmed, the result is
+    that of :class:`NeuralForecaster`, bit by bit.
 
     Parameters
     ----------

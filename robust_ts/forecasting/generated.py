@@ -21,11 +21,11 @@ class GeneratedTrigger(StaticTrigger):
 
     Like BackTime: the trigger starts from the last value before it and stays within
     ``trigger_amplitude`` standard deviations of it, one half a constant, the other made by a
-    network from the six steps before; the target pattern is put on the value before the trigger;
-    it is planted where a forecaster trained on the clean series errs most (of the hardest places
-    twice as many as needed, a random half); surrogate and generator are trained in turn, the surrogate
-    on the poisoned series, the generator so that the surrogate forecasts the target, with a
-    penalty on the size of the trigger.
+    network from the six steps before; the target pattern is put on the value before the
+    trigger; it is planted where a forecaster trained on the clean series errs most (of the
+    hardest places twice as many as needed, a random half); surrogate and generator are trained
+    in turn, the surrogate on the poisoned series, the generator so that the surrogate forecasts
+    the target, with a penalty on the size of the trigger.
 
     Unlike it: the generator is one perceptron shared by the variables, without the graph network
     over variables, so the trigger of a variable does not see the others; the surrogate is a

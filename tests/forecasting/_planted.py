@@ -23,6 +23,13 @@ def walks(n=400, n_variables=2, seed=0):
     return pd.DataFrame(values, index=index, columns=[f"v{i}" for i in range(n_variables)])
 
 
+def waves(n=700, seed=0):
+    """Two noisy waves of twelve steps."""
+    rng, t = np.random.default_rng(seed), 2 * np.pi * np.arange(n) / 12
+    values = np.stack([np.sin(t), np.cos(t)], axis=1) + 0.15 * rng.normal(size=(n, 2))
+    return pd.DataFrame(values, columns=["v0", "v1"])
+
+
 def planted(rate=0.25, seed=0, **parameters):
     """Poisoned walks and their trigger."""
     y = walks(seed=seed)

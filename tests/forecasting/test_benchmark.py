@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from sktime.forecasting.naive import NaiveForecaster
@@ -34,6 +35,7 @@ def quick(monkeypatch):
 
 def test_finished_runs_are_not_run_again_and_the_tables_hold_all(quick, tmp_path, capsys):
     runs = list_runs(("walks",), ("none", "static"), ("undefended", "e2abl"), (0, 1))
+    runs = [replace(run, n_origins=2) for run in runs]
     path = tmp_path / "rows.jsonl"
     rows = run_benchmark(runs, path, progress=False)
     assert len(rows) == len(runs) == 8

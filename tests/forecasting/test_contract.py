@@ -112,7 +112,7 @@ def test_pipeline_search_and_evaluation():
         [("difference", Differencer()), ("forecast", E2ABLForecaster(**TINY))]
     )
     assert len(pipeline.fit(y, fh=[1, 2]).predict()) == 2
-    splitter = ExpandingWindowSplitter(fh=[1, 2], initial_window=120, step_length=12)
+    splitter = ExpandingWindowSplitter(fh=[1, 2], initial_window=120, step_length=22)
     search = ForecastingGridSearchCV(
         NeuralForecaster(**TINY), cv=splitter, param_grid={"window_length": [6, 12]}
     )

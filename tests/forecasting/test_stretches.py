@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from robust_ts.forecasting.bridges import recovered
 from robust_ts.forecasting.constants import StretchConstants
-from robust_ts.forecasting.stretches import innovations, propose_stretches, recovered
+from robust_ts.forecasting.stretches import innovations, propose_stretches
 from tests.forecasting._planted import planted, walks
 
 CONSTANTS = StretchConstants()
