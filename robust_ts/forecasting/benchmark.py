@@ -120,8 +120,10 @@ def make_forecaster(method: str, setting: Setting, seed: int, epochs: int) -> tu
 
         trees = HistGradientBoostingRegressor(max_iter=30, random_state=seed)
         reduction = make_reduction(trees, window_length=setting.lookback)
+        if setting.season > 1:  # such series keep their level; differences did worse
+            return reduction, False
         # Trees cannot leave the range of levels they were fitted on; changes they can forecast.
-        steps = [("difference", Differencer(lags=setting.season)), ("trees", reduction)]
+        steps = [("difference", Differencer()), ("trees", reduction)]
         return TransformedTargetForecaster(steps), True
     if method == "arar":
         from sktime.forecasting.arar import ARARForecaster
@@ -281,6 +283,9 @@ def _key(row: dict[str, Any]) -> str:
 def tables(rows: Sequence[dict[str, Any]]) -> str:
     """Put rows into Markdown: a line a data set, attack and method, means over the seeds."""
     frame = pd.DataFrame(rows)
+    for name, order in (("method", METHODS), ("attack", ATTACKS)):
+        frame = frame.sort_values(name, key=lambda c, o=order: c.map(o.index), kind="stable")
+    frame = frame.sort_values("dataset", kind="stable")
     # A forecast that the trigger drives away from the target is not attacked the less for it.
     natural = np.maximum(0.0, frame.reference_attack_effect)
     frame["net"] = np.maximum(0.0, frame.attack_effect - natural)

@@ -96,7 +96,7 @@ def plot_forecasts(
     if wanted is not None:
         at = _positions(wanted.index)
         ax.plot(at, wanted.to_numpy(), color=POISONED, ls="--", label="attacker's wish")
-    ax.legend(frameon=False, fontsize="small")
+    ax.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
     if isinstance(past.index, (pd.DatetimeIndex, pd.PeriodIndex)):
         ax.tick_params(axis="x", rotation=25)
     return ax
