@@ -26,10 +26,14 @@ def add_commands(commands: Any) -> None:
         "bench",
         help="measure defenses over a grid of data sets and attacks, or the speed of the loop",
         description="Run a grid of the benchmark and print its tables as Markdown. Finished runs "
-        "are kept in the rows file and not run again. 'speed' times the training loop instead.",
+        "are kept in the rows file and not run again. 'speed' times the training loop instead, "
+        "'forecasting' measures the forecasters, with --defenses for methods and --triggers for "
+        "attacks.",
     )
     bench.add_argument(
-        "grid", help="smoke (minutes, bundled data), development, check, public, images; or speed"
+        "grid",
+        help="smoke (minutes, bundled data), development, check, public, images; or speed, or "
+        "forecasting",
     )
     bench.add_argument("--rows", help="results file, JSON lines (default: runs/GRID.jsonl)")
     bench.add_argument("--jobs", type=int, default=1, help="processes of one thread each")
@@ -69,13 +73,36 @@ def _bench(arguments: argparse.Namespace) -> None:
     if arguments.grid == "speed":
         print(speed_table())
         return
+    if arguments.grid == "forecasting":
+        _bench_forecasting(arguments)
+        return
     if arguments.grid not in benchmark.GRIDS:
-        raise ValueError(
-            f"Unknown grid {arguments.grid!r}; known: {', '.join(benchmark.GRIDS)}, speed."
-        )
+        known = ", ".join([*benchmark.GRIDS, "speed", "forecasting"])
+        raise ValueError(f"Unknown grid {arguments.grid!r}; known: {known}.")
     grid = _restricted(benchmark.GRIDS[arguments.grid], arguments)
     rows = arguments.rows or f"runs/{arguments.grid}.jsonl"
     if not arguments.tables_only:
         benchmark.run_grid(grid, rows, n_jobs=arguments.jobs)
     runs = summary.add_references(benchmark.rows_of(grid, rows))
     print(summary.overview(runs), summary.details(runs, grid.defenses), sep="\n\n")
+
+
+def _bench_forecasting(arguments: argparse.Namespace) -> None:
+    from robust_ts.evaluation.benchmark import read_rows
+    from robust_ts.forecasting import benchmark
+
+    given = {
+        "datasets": arguments.datasets,
+        "methods": arguments.defenses,
+        "attacks": arguments.triggers,
+        "seeds": arguments.seeds,
+    }
+    chosen: dict[str, Any] = {
+        name: tuple(int(part) if name == "seeds" else part for part in text.split(","))
+        for name, text in given.items()
+        if text is not None
+    }
+    runs = benchmark.list_runs(**chosen)
+    path = arguments.rows or "runs/forecasting.jsonl"
+    rows = read_rows(path) if arguments.tables_only else benchmark.run_benchmark(runs, path)
+    print(benchmark.tables(rows))
