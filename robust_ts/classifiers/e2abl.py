@@ -96,16 +96,12 @@ class E2ABLClassifier(BaseNeuralClassifier):
         ledger = Ledger(job.data.y)
         trap, history = _train_trap(job, seeds[1], ledger, constants)
         proposals = self._propose(job, ledger, seeds[2], constants)
-        # A false group held out beside a true one would blur both verdicts: one at a time.
-        trials = [[p] for p in alarms(proposals, constants)]
-        if self.isolation == "low-loss":
-            trials = [proposals]
+        suspects = proposals if self.isolation == "low-loss" else alarms(proposals, constants)
         outcome = None
-        for suspects in trials:
+        if suspects:
             outcome = _train_without(job, seeds[0], suspects, ledger, constants)
-            if outcome is not None:
-                break
-            ledger.forget("main")
+            if outcome is None:
+                ledger.forget("main")
         if outcome is None:
             outcome = _train_all(job, seeds[0], ledger)
         self.ledger_ = ledger

@@ -47,9 +47,6 @@ class DefenseConstants:
         the best group of every other class: these are the null of the data at hand.
     faint : float, default=0.12
         Least score that a lead can make up for.
-    max_trials : int, default=2
-        Groups that are verified at most, one after the other: each refuted one costs
-        ``verify_share`` of a fit.
     verify_share : float, default=0.4
         Share of the epochs after which the network trained without a group judges it: late enough
         to classify well, early enough that a restart and the recovery still have time.
@@ -82,7 +79,6 @@ class DefenseConstants:
     alarm: float = 0.3
     lead: float = 2.5
     faint: float = 0.12
-    max_trials: int = 2
     verify_share: float = 0.4
     contradicted_share: float = 0.5
     odds: float = 2.0

@@ -209,11 +209,11 @@ def alarms(proposals: Sequence[Proposal], constants: DefenseConstants) -> list[P
     Returns
     -------
     list of Proposal
-        Those that score ``alarm`` or more, best first, at most ``max_trials``; if there is none,
-        the best one if it scores ``lead`` times as much as any other class's.
+        Those that score ``alarm`` or more, best first; if there is none, the best one if it scores
+        ``lead`` times as much as any other class's.
     """
     ranked = sorted(proposals, key=lambda p: -p.score)
-    loud = [p for p in ranked if p.score >= constants.alarm][: constants.max_trials]
+    loud = [p for p in ranked if p.score >= constants.alarm]
     if loud or len(ranked) <= constants.least_classes:
         return loud  # too few other classes to say what is usual
     leads = ranked[0].score >= constants.lead * ranked[1].score
