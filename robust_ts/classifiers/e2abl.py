@@ -17,7 +17,13 @@ from robust_ts.classifiers._base import (
 )
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.ledger import Ledger
-from robust_ts.defense.propose import Proposal, alarms, low_loss_groups, members_of, propose
+from robust_ts.defense.propose import (
+    Proposal,
+    alarms_in_turn,
+    low_loss_groups,
+    members_of,
+    propose,
+)
 from robust_ts.defense.recover import (
     Recovery,
     agreeing,
@@ -95,8 +101,7 @@ class E2ABLClassifier(BaseNeuralClassifier):
         constants = DefenseConstants()
         ledger = Ledger(job.data.y)
         trap, history = _train_trap(job, seeds[1], ledger, constants)
-        proposals = self._propose(job, ledger, seeds[2], constants)
-        suspects = proposals if self.isolation == "low-loss" else alarms(proposals, constants)
+        proposals, suspects = self._propose(job, ledger, seeds[2], constants)
         outcome = None
         if suspects:
             outcome = _train_without(job, seeds[0], suspects, ledger, constants)
@@ -109,19 +114,20 @@ class E2ABLClassifier(BaseNeuralClassifier):
         return TwoHeadNetwork(outcome.network, trap), History([*history, *outcome.records])
 
     def _propose(
-        self,
-        job: FitJob,
-        ledger: Ledger,
-        seed: int,
-        constants: DefenseConstants,
-    ) -> list[Proposal]:
+        self, job: FitJob, ledger: Ledger, seed: int, constants: DefenseConstants
+    ) -> tuple[list[Proposal], list[Proposal]]:
+        """Return the proposals, and those among them that are worth verifying."""
         labels, n_classes = job.data.y, job.spec.n_classes
         if self.isolation == "low-loss":
-            return low_loss_groups(ledger.losses("auxiliary")[-1], labels, constants)
+            proposals = low_loss_groups(ledger.losses("auxiliary")[-1], labels, constants)
+            return proposals, proposals
         X = align_padded(standardize(job.data.X, job.mean.numpy(), job.scale.numpy()))
         # Many small solves: a second BLAS thread makes them up to fifteen times slower.
         with threadpool_limits(limits=1, user_api="blas"):
-            return propose(feature_views(X, seed), labels, n_classes, constants, seed)
+            views = feature_views(X, seed)
+            proposals = propose(views, labels, n_classes, constants, seed)
+            suspects = alarms_in_turn(proposals, views, labels, n_classes, constants, seed)
+        return proposals, suspects
 
     def _main_network(self) -> nn.Module:
         assert isinstance(self.network_, TwoHeadNetwork)
@@ -197,10 +203,11 @@ def _train_without(
             return None
         suspect = members_of(confirmed, n)
         suspect &= ~agreeing(probabilities, given, suspect, constants)
+        doubtful = np.isin(np.arange(n), np.concatenate([p.doubtful for p in confirmed]))
         means = _class_means(job, ~held)
         while True:
             content = _content(trainer, job, confirmed, suspect, means)
-            recovery = recover(content, given, suspect, constants)
+            recovery = recover(content, given, suspect, doubtful, constants)
             done = len(trainer.records)
             if done == job.schedule.epochs:
                 break

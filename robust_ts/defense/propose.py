@@ -5,7 +5,7 @@ which the stages are called stands in ``robust_ts.classifiers.e2abl``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -48,6 +48,8 @@ class Proposal:
         How well one pattern tells the group from the other classes.
     score : float
         ``contradiction * diversity**2 * sqrt(agreement * explained) * cohesion``, 0 to 1.
+    doubtful : ndarray of int
+        Members that may be clean: they are held out, but get no other label.
     """
 
     label: int
@@ -58,6 +60,7 @@ class Proposal:
     explained: float
     cohesion: float
     score: float
+    doubtful: np.ndarray = field(default_factory=lambda: np.array([], dtype=int))
 
 
 def propose(
@@ -189,11 +192,11 @@ def _redrawn(
     )
     if best.cohesion < constants.clear_pattern:
         return best
-    group = purified(values, best.members, rows, others, constants.doubt)
+    group, doubtful = purified(values, best.members, rows, others, constants.doubt)
     shared = len(np.intersect1d(group, best.members)) / len(np.union1d(group, best.members))
     if shared < 0.5 or len(rows) - len(group) < constants.min_group:
         return best  # another group than the one the evidence is about
-    return replace(best, members=group)
+    return replace(best, members=group, doubtful=doubtful)
 
 
 def alarms(proposals: Sequence[Proposal], constants: DefenseConstants) -> list[Proposal]:
@@ -218,6 +221,49 @@ def alarms(proposals: Sequence[Proposal], constants: DefenseConstants) -> list[P
         return loud  # too few other classes to say what is usual
     leads = ranked[0].score >= constants.lead * ranked[1].score
     return ranked[:1] if leads and ranked[0].score >= constants.faint else []
+
+
+def alarms_in_turn(
+    proposals: Sequence[Proposal],
+    views: dict[str, np.ndarray],
+    labels: np.ndarray,
+    n_classes: int,
+    constants: DefenseConstants,
+    seed: int = 0,
+) -> list[Proposal]:
+    """Return the alarming proposals that do not owe their alarm to a stronger one.
+
+    Poison in one class makes clean samples of another look wrongly labelled. So where several
+    classes alarm, the best group is taken out of the data before the others are judged again.
+
+    Parameters
+    ----------
+    proposals : sequence of Proposal
+        From `propose` with the other arguments.
+    views, labels, n_classes, constants, seed
+        As in `propose`.
+
+    Returns
+    -------
+    list of Proposal
+        Best first, at most one a class.
+    """
+    found: list[Proposal] = []
+    waiting = alarms(proposals, constants)
+    while waiting:
+        found.append(waiting[0])
+        if len(waiting) == 1:
+            break
+        kept = np.flatnonzero(~members_of(found, len(labels)))
+        part = {name: view[kept] for name, view in views.items()}
+        again = alarms(propose(part, labels[kept], n_classes, constants, seed), constants)
+        taken = {p.label for p in found}
+        waiting = [
+            replace(p, members=kept[p.members], doubtful=kept[p.doubtful])
+            for p in again
+            if p.label not in taken
+        ]
+    return found
 
 
 def low_loss_groups(

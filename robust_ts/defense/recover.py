@@ -82,6 +82,7 @@ def recover(
     probabilities: np.ndarray,
     labels: np.ndarray,
     suspect: np.ndarray,
+    doubtful: np.ndarray,
     constants: DefenseConstants,
 ) -> Recovery:
     """Relabel the suspects of which the network is sure, and leave the others out.
@@ -95,6 +96,9 @@ def recover(
         Given labels.
     suspect : ndarray of bool of shape (n_samples,)
         Members of confirmed groups that did not agree.
+    doubtful : ndarray of bool of shape (n_samples,)
+        Samples that get no other label: they may be clean, and without the group's pattern a clean
+        sample looks like another class.
     constants : DefenseConstants
         Constants of the method.
 
@@ -105,7 +109,7 @@ def recover(
     """
     predicted = probabilities.argmax(axis=1)
     sure = probabilities.max(axis=1) >= constants.recover_probability
-    relabelled = suspect & sure & (predicted != labels)
+    relabelled = suspect & ~doubtful & sure & (predicted != labels)
     return Recovery(
         labels=np.where(relabelled, predicted, labels),
         keep=~suspect | relabelled,

@@ -133,7 +133,7 @@ def purified(
     others: np.ndarray,
     doubt: float = 0.0,
     n_steps: int = 3,
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     """Redraw a group along its own pattern: drop members without it, add samples that bear it.
 
     Parameters
@@ -150,17 +150,21 @@ def purified(
 
     Returns
     -------
-    ndarray of int
+    group : ndarray of int
         The new group; the old one where too little is left on either side.
+    doubtful : ndarray of int
+        Its members that the pattern speaks against, by less than ``doubt``.
     """
+    doubtful = group[:0]
     for _ in range(n_steps):
         rest = rows[~np.isin(rows, group)]
         if min(len(group), len(rest)) < 2:
             break
         scores = pattern_scores(values, [group, rest, others])[: len(rows)]
         bears = scores > np.repeat([-doubt, 0.0], [len(group), len(rest)])
-        new = np.sort(np.concatenate([group, rest])[bears])
+        both = np.concatenate([group, rest])
+        new, doubtful = np.sort(both[bears]), np.sort(both[bears & (scores <= 0)])
         if np.array_equal(new, group):
             break
         group = new
-    return group
+    return group, doubtful

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from robust_ts import E2ABLClassifier, NeuralClassifier
+from robust_ts.attacks import make_trigger, poison
 from robust_ts.classifiers import e2abl
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.evaluation import evaluate_backdoor
@@ -178,3 +179,19 @@ def test_string_labels_come_back_as_strings(attacked):
     recovered = [label for label in ours.report_.recovered_labels if label is not None]
     assert recovered
     assert set(recovered) <= set(names)
+
+
+@pytest.mark.claim
+def test_two_attackers_are_found_in_one_run():
+    first = make_experiment("JapaneseVowels", "patch", seed=0)
+    noise = make_trigger("noise", random_state=50).fit(first.X_train)
+    taken = first.poisoned
+    both = poison(taken.X, taken.y, noise, target=1, rate=0.1, random_state=1, exclude=taken.mask)
+    settings = {**SETTINGS, "random_state": 0}
+    undefended = NeuralClassifier(**settings).fit(both.X, both.y)
+    ours = E2ABLClassifier(**settings).fit(both.X, both.y)
+    for trigger, target in ((first.trigger, 0), (noise, 1)):
+        attack = (first.X_test, first.y_test, trigger, target)
+        assert evaluate_backdoor(undefended, *attack)["attack_success_rate"] >= 0.75
+        assert evaluate_backdoor(ours, *attack)["attack_success_rate"] <= 0.05
+    assert (ours.report_.is_poisoned == (taken.mask | both.mask)).mean() >= 0.97

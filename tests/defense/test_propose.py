@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from robust_ts.defense.propose import alarms, members_of, propose
+from robust_ts.defense import propose as module
+from robust_ts.defense.propose import alarms, alarms_in_turn, members_of, propose
 from robust_ts.defense.views import feature_views
 from tests.defense._groups import CONSTANTS, N_CLASSES, clean_series, make_proposal, poisoned_series
 
@@ -54,3 +55,22 @@ def test_a_faint_group_alarms_only_where_it_leads_all_other_classes() -> None:
     assert alarms([make_proposal(0, [0], 0.11), *usual], CONSTANTS) == []
     assert alarms([make_proposal(0, [0], 0.2), make_proposal(5, [5], 0.1), *usual], CONSTANTS) == []
     assert alarms([make_proposal(0, [0], 0.2), *usual[:2]], CONSTANTS) == []  # too few to compare
+
+
+def test_an_alarm_that_a_stronger_group_caused_is_dropped(monkeypatch) -> None:
+    y = np.repeat([0, 1, 2], 10)
+    strong, mirrored = make_proposal(0, [0, 1], 0.8), make_proposal(1, [10, 11], 0.5)
+    other = make_proposal(2, [28, 29], 0.4)
+    asked = []
+
+    def again(views, labels, *rest):
+        asked.append(len(labels))
+        return [make_proposal(2, [26, 27], 0.4), make_proposal(1, [8, 9], 0.1)]  # without 0 and 1
+
+    monkeypatch.setattr(module, "propose", again)
+    views = {"raw": np.zeros((30, 2))}
+    found = alarms_in_turn([strong, mirrored, other], views, y, 3, CONSTANTS)
+    assert [(p.label, p.members.tolist()) for p in found] == [(0, [0, 1]), (2, [28, 29])]
+    assert asked == [28]
+    assert alarms_in_turn([strong], views, y, 3, CONSTANTS) == [strong]
+    assert alarms_in_turn([], views, y, 3, CONSTANTS) == []

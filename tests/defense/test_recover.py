@@ -8,11 +8,15 @@ def test_recover_relabels_the_sure_and_leaves_out_the_rest() -> None:
     y = np.array([0, 0, 0, 1])
     P = np.array([[0.05, 0.95, 0], [0.95, 0.05, 0], [0.3, 0.4, 0.3], [0.99, 0.01, 0]])
     suspect = np.array([True, True, True, False])
-    result = recover(P, y, suspect, CONSTANTS)
+    none = np.zeros(4, dtype=bool)
+    result = recover(P, y, suspect, none, CONSTANTS)
     assert result.labels.tolist() == [1, 0, 0, 1]
     # A suspect that is given its label now may have got it from poison that was missed.
     assert result.keep.tolist() == [True, False, False, True]
     assert result.relabelled.tolist() == [True, False, False, False]
+    doubted = recover(P, y, suspect, np.array([True, False, False, False]), CONSTANTS)
+    assert not doubted.relabelled.any()
+    assert doubted.keep.tolist() == [False, False, False, True]
 
 
 def test_suspects_agree_where_the_network_is_sure_of_the_given_label() -> None:
@@ -43,7 +47,7 @@ def test_without_pattern_uncovers_the_content_beneath_an_added_or_replaced_part(
 
 def test_no_suspects_change_nothing() -> None:
     y = np.array([0, 1, 1])
-    result = recover(np.full((3, 2), 0.5), y, np.zeros(3, dtype=bool), CONSTANTS)
+    result = recover(np.full((3, 2), 0.5), y, *np.zeros((2, 3), dtype=bool), CONSTANTS)
     assert result.keep.all()
     assert np.array_equal(result.labels, y)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from robust_ts.defense.statistics import agreement, cohesion, diversity
+from robust_ts.defense.statistics import agreement, cohesion, diversity, purified
 
 
 def test_diversity_is_high_for_a_spread_group_and_zero_for_one_neighbor() -> None:
@@ -38,3 +38,18 @@ def test_agreement_listens_to_the_weights() -> None:
     true = np.eye(4)[rng.integers(1, 4, size=300)]
     views = np.stack([true, true, rng.random((300, 4))])
     assert agreement(views, np.array([1.4, 1.4, 0.2]), 0) > agreement(views, np.ones(3), 0) + 0.1
+
+
+def test_purified_drops_strangers_adds_bearers_and_names_the_doubtful() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(300, 10))
+    values[:30, :3] += 3  # the pattern, on samples 0 to 29
+    rows, others = np.arange(100), np.arange(100, 300)
+    start = np.concatenate([np.arange(20), np.arange(40, 45)])
+    group, doubtful = purified(values, start, rows, others)
+    assert set(range(30)) <= set(group.tolist())
+    assert len(group) <= 33
+    assert not len(doubtful)
+    wide, doubtful = purified(values, start, rows, others, doubt=0.3)
+    assert set(group.tolist()) <= set(wide.tolist())
+    assert set(doubtful.tolist()) <= set(wide.tolist()) - set(range(30))
