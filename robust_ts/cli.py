@@ -38,7 +38,9 @@ def _parser() -> argparse.ArgumentParser:
         "are kept in the rows file and not run again. 'speed' times the training loop instead.",
     )
     bench.add_argument(
-        "grid", help="smoke (minutes, bundled data), development, check, public; or speed"
+        "grid",
+        help="smoke (minutes, bundled data), development, check, public; ablation, sensitivity "
+        "(of the proposals alone), ablation-fits, sensitivity-fits; calibration; or speed",
     )
     bench.add_argument("--rows", help="results file, JSON lines (default: runs/GRID.jsonl)")
     bench.add_argument("--jobs", type=int, default=1, help="processes of one thread each")
@@ -73,22 +75,26 @@ def _restricted(grid: Any, arguments: argparse.Namespace) -> Any:
 
 
 def _bench(arguments: argparse.Namespace) -> None:
-    from robust_ts.evaluation import benchmark, summary
+    from robust_ts.evaluation import ablation, benchmark, calibration, summary
     from robust_ts.evaluation.speed import speed_table
 
     if arguments.grid == "speed":
         print(speed_table())
         return
-    if arguments.grid not in benchmark.GRIDS:
-        raise ValueError(
-            f"Unknown grid {arguments.grid!r}; known: {', '.join(benchmark.GRIDS)}, speed."
-        )
-    grid = _restricted(benchmark.GRIDS[arguments.grid], arguments)
+    kinds = [
+        ({**benchmark.GRIDS, **ablation.FITS}, benchmark.run_grid, summary.tables),
+        (ablation.PROPOSALS, ablation.run_grid, ablation.tables),
+        (calibration.GRIDS, calibration.run_grid, calibration.tables),
+    ]
+    known = {name: (grids[name], run, show) for grids, run, show in kinds for name in grids}
+    if arguments.grid not in known:
+        raise ValueError(f"Unknown grid {arguments.grid!r}; known: {', '.join(known)}, speed.")
+    grid, run_grid, show = known[arguments.grid]
+    grid = _restricted(grid, arguments)
     rows = arguments.rows or f"runs/{arguments.grid}.jsonl"
     if not arguments.tables_only:
-        benchmark.run_grid(grid, rows, n_jobs=arguments.jobs)
-    runs = summary.add_references(benchmark.rows_of(grid, rows))
-    print(summary.overview(runs), summary.details(runs, grid.defenses), sep="\n\n")
+        run_grid(grid, rows, n_jobs=arguments.jobs)
+    print(show(grid, rows))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
