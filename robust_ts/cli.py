@@ -82,7 +82,8 @@ def _bench(arguments: argparse.Namespace) -> None:
         print(speed_table())
         return
     kinds = [
-        ({**benchmark.GRIDS, **ablation.FITS}, benchmark.run_grid, summary.tables),
+        (benchmark.GRIDS, benchmark.run_grid, summary.tables),
+        (ablation.FITS, benchmark.run_grid, ablation.fits_table),
         (ablation.PROPOSALS, ablation.run_grid, ablation.tables),
         (calibration.GRIDS, calibration.run_grid, calibration.tables),
     ]

@@ -24,6 +24,7 @@ from robust_ts.defense.views import feature_views
 from robust_ts.evaluation import benchmark
 from robust_ts.evaluation.benchmark import CLEAN, SMALL, Grid, Run
 from robust_ts.evaluation.experiment import Experiment
+from robust_ts.evaluation.summary import add_references, overview
 from robust_ts.evaluation.tables import markdown_table
 from robust_ts.evaluation.variants import (
     ABLATION,
@@ -180,6 +181,24 @@ def tables(grid: Grid, path: str | Path) -> str:
         Markdown.
     """
     return proposals_table(benchmark.rows_of(grid, path), grid.defenses)
+
+
+def fits_table(grid: Grid, path: str | Path) -> str:
+    """Tabulate the fits of a grid, one line a variant; details would be too wide to read.
+
+    Parameters
+    ----------
+    grid : Grid
+        What was run.
+    path : path
+        Its results file.
+
+    Returns
+    -------
+    str
+        Markdown, as of `robust_ts.evaluation.summary.overview`.
+    """
+    return overview(add_references(benchmark.rows_of(grid, path)))
 
 
 def proposals_table(rows: Iterable[dict[str, Any]], variants: Iterable[str]) -> str:
