@@ -66,8 +66,8 @@ def variant_constants(name: str) -> DefenseConstants:
     Parameters
     ----------
     name : str
-        ``"e2abl"``, ``"e2abl[without=STAGE]"`` (several: ``STAGE/STAGE``) or
-        ``"e2abl[CONSTANT=VALUE]"``, tuples as ``VALUE/VALUE``.
+        ``"e2abl"``, or ``"e2abl[CONSTANT=VALUE]"`` with one or more settings, several as
+        ``CONSTANT=VALUE;CONSTANT=VALUE``; tuples and sets as ``VALUE/VALUE``.
 
     Returns
     -------
@@ -84,22 +84,25 @@ def variant_constants(name: str) -> DefenseConstants:
     >>> from robust_ts.evaluation.variants import variant_constants
     >>> variant_constants("e2abl[ridge=0.02/0.2]").ridge
     (0.02, 0.2)
+    >>> variant_constants("e2abl[alarm=0.1;without=verify]").alarm
+    0.1
     """
-    default = DefenseConstants()
+    constants = DefenseConstants()
     if name == "e2abl":
-        return default
-    constant, equals, text = name.removeprefix(VARIANT).removesuffix("]").partition("=")
-    known = [field.name for field in fields(default)]
-    if not (name.startswith(VARIANT) and name.endswith("]") and equals and constant in known):
-        raise ValueError(
-            f"Unknown variant {name!r}: write 'e2abl[CONSTANT=VALUE]' with one of "
-            f"{', '.join(known)}."
-        )
-    value, parts = getattr(default, constant), text.split("/")
-    if constant == "without":
-        return replace(default, without=frozenset(parts))
-    moved: Any = type(value)(text) if not isinstance(value, tuple) else tuple(map(float, parts))
-    return replace(default, **{constant: moved})
+        return constants
+    known = [field.name for field in fields(constants)]
+    for setting in name.removeprefix(VARIANT).removesuffix("]").split(";"):
+        constant, equals, text = setting.partition("=")
+        if not (name.startswith(VARIANT) and name.endswith("]") and equals and constant in known):
+            raise ValueError(
+                f"Unknown variant {name!r}: write 'e2abl[CONSTANT=VALUE]' with one of "
+                f"{', '.join(known)}."
+            )
+        value, parts = getattr(constants, constant), text.split("/")
+        moved: Any = map(float, parts) if isinstance(value, tuple) else parts
+        single = isinstance(value, (int, float))
+        constants = replace(constants, **{constant: type(value)(text if single else moved)})
+    return constants
 
 
 def variant_classifier(name: str) -> type[Any]:

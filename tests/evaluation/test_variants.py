@@ -60,7 +60,8 @@ def test_names_that_say_nothing_are_refused(name, text):
 
 
 def test_variant_is_the_estimator_with_other_constants():
-    cls = variant_classifier("e2abl[without=verify/recover]")
+    cls = variant_classifier("e2abl[alarm=0.01;without=verify/recover]")
+    assert cls._constants.alarm == 0.01
     assert cls._constants.without == {"verify", "recover"}
     assert cls("cnn", epochs=3).get_params() == E2ABLClassifier("cnn", epochs=3).get_params()
     assert E2ABLClassifier._constants == DEFAULT
