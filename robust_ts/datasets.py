@@ -6,6 +6,9 @@ A data set is looked for in three places, in this order:
 2. the folder named by the environment variable ``ROBUST_TS_DATA``, as ``NAME.npz`` in it or in
    its subfolder ``timeseries`` (offline);
 3. the UCR/UEA archive, through sktime's downloader, which keeps what it has downloaded.
+
+Three names stand for images: ``digits``, bundled in scikit-learn, and ``MNIST`` and ``CIFAR10``,
+read from the subfolder ``images`` of the folder named by ``ROBUST_TS_DATA``.
 """
 
 import contextlib
@@ -17,6 +20,8 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+
+from robust_ts import _image_sets
 
 __all__ = ["DatasetNotFoundError", "list_datasets", "load_dataset"]
 
@@ -54,7 +59,8 @@ def load_dataset(name: str, *, download_if_missing: bool = True) -> _Split:
     ----------
     name : str
         Name in the UCR/UEA archive, such as ``"JapaneseVowels"``, or of a file in the folder
-        named by ``ROBUST_TS_DATA``, without ``.npz``. Upper and lower case differ.
+        named by ``ROBUST_TS_DATA``, without ``.npz``. Upper and lower case differ. ``"digits"``,
+        ``"MNIST"`` and ``"CIFAR10"`` are images.
     download_if_missing : bool, default=True
         Ask sktime to download a set that is found neither bundled nor in the folder. With
         ``False`` the network is never touched.
@@ -64,7 +70,9 @@ def load_dataset(name: str, *, download_if_missing: bool = True) -> _Split:
     X_train : ndarray of shape (n_train, n_channels, n_timesteps), float32
         Training series. Series of unequal length (JapaneseVowels, PLAID) are padded with zeros
         at the end, up to the longest series of training and test set together, so nothing is
-        cut. Values missing in a downloaded set stay NaN; bundled sets have none.
+        cut. Values missing in a downloaded set stay NaN; bundled sets have none. Of the sets of
+        images (n_train, n_channels, height, width): ``"digits"`` float32 from 0 to 16, split in
+        the order given, for it has no official split; ``"MNIST"`` and ``"CIFAR10"`` uint8.
     y_train : ndarray of shape (n_train,)
         Integers 0 .. k-1, in the order of the source's labels (numbers by size, words by the
         alphabet), so that class 0 means the same wherever a set comes from. Integer labels of a
@@ -79,6 +87,8 @@ def load_dataset(name: str, *, download_if_missing: bool = True) -> _Split:
     DatasetNotFoundError
         If no place has the set (a ``ValueError``); says what was tried, the nearest names that
         are available, and what to do.
+    ImportError
+        If ``"CIFAR10"``, which is kept as JPEG, is asked for and Pillow is not installed.
     ValueError
         If a file in ``ROBUST_TS_DATA`` cannot be read, lacks an array or has the wrong shapes,
         or if `name` is not a plain name.
@@ -99,6 +109,10 @@ def load_dataset(name: str, *, download_if_missing: bool = True) -> _Split:
     # A name becomes part of a path and of a URL: no folders in it.
     if not isinstance(name, str) or not name.strip(".") or set(name) & {"/", "\\", "\0"}:
         raise ValueError(f"name must be the plain name of a data set, got {name!r}.")
+    if name == "digits":
+        return _image_sets.load_digits()
+    if name in _image_sets.FILES:
+        return _load_images(name)
     folder = _bundled().get(name)
     if folder is not None:
         return _load_bundled(folder)
@@ -116,8 +130,8 @@ def list_datasets() -> list[str]:
     Returns
     -------
     names : list of str
-        The sets bundled in sktime and those in the folder named by ``ROBUST_TS_DATA``, sorted,
-        each once.
+        The sets bundled in sktime and scikit-learn and those in the folder named by
+        ``ROBUST_TS_DATA``, sorted, each once.
 
     Examples
     --------
@@ -125,7 +139,8 @@ def list_datasets() -> list[str]:
     >>> "ItalyPowerDemand" in list_datasets()
     True
     """
-    return sorted({*_bundled(), *_own_files()})
+    images = [name for name in _image_sets.FILES if _image_file(name) is not None]
+    return sorted({*_bundled(), *_own_files(), "digits", *images})
 
 
 def _bundled() -> dict[str, Path]:
@@ -146,6 +161,26 @@ def _own_files() -> dict[str, Path]:
     # Later folders win: the documented layout is the subfolder.
     folders = (Path(root).expanduser(), Path(root).expanduser() / "timeseries")
     return {file.stem: file for folder in folders for file in sorted(folder.glob("*.npz"))}
+
+
+def _image_file(name: str) -> Path | None:
+    """Find the file of a set of images in the folder of ``ROBUST_TS_DATA``."""
+    root = os.environ.get(DATA_VARIABLE)
+    file = Path(root or "").expanduser() / "images" / _image_sets.FILES[name][0]
+    return file if root and file.is_file() else None
+
+
+def _load_images(name: str) -> _Split:
+    file = _image_file(name)
+    wanted, read = _image_sets.FILES[name]
+    if file is None:
+        root = os.environ.get(DATA_VARIABLE)
+        raise DatasetNotFoundError(
+            f"{name} is not bundled and not downloaded. Put {wanted} into a folder named images "
+            f"and name the folder above it in {DATA_VARIABLE}"
+            + (f" (now {root}, which has no images/{wanted})." if root else " (not set).")
+        )
+    return read(file)
 
 
 def _load_bundled(folder: Path) -> _Split:

@@ -1,5 +1,6 @@
 """Arrays and labels from a user, validated once, here, with the errors a user reads."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,6 +66,13 @@ def check_training_set(estimator: Any, X: Any, y: Any, *, space_axes: int = 1) -
             "texts or booleans only."
         ) from None
     X = _check_array(X, space_axes, estimator, padded)
+    if space_axes == 2 and X.shape[-1] in (1, 3, 4) and X.shape[1] > 4:
+        warnings.warn(
+            f"X is read as images of {X.shape[1]} channels and {X.shape[2]} x {X.shape[3]} pixels. "
+            "If its channels are last, bring them first with robust_ts.images.ImageAdapter.",
+            UserWarning,
+            stacklevel=4,
+        )
     if len(classes) < 2:
         raise ValueError(
             f"y holds one class only ({classes.tolist()[0]!r}): {type(estimator).__name__} needs "
@@ -272,6 +280,13 @@ def _is_number(text: str | bytes) -> bool:
     return True
 
 
+#: What to do about a number of dimensions that one kind of network cannot take.
+_RANK_HINTS = {
+    (2, 2): " Give flattened images their shape back with robust_ts.images.ImageAdapter.",
+    (1, 4): " For images choose an image backbone, such as 'image_cnn'.",
+}
+
+
 def _check_array(X: np.ndarray, space_axes: int, estimator: Any, padded: bool) -> np.ndarray:
     """Bring X to ``(n, c, *space)`` and check that every number is finite, unless padded here."""
     names = AXES[space_axes]
@@ -279,7 +294,7 @@ def _check_array(X: np.ndarray, space_axes: int, estimator: Any, padded: bool) -
         raise ValueError(
             f"X has {X.ndim} dimensions, shape {X.shape}; {type(estimator).__name__} with this "
             f"backbone takes (n_samples, {', '.join(names[1:])}) or "
-            f"(n_samples, {', '.join(names)})."
+            f"(n_samples, {', '.join(names)}).{_RANK_HINTS.get((space_axes, X.ndim), '')}"
         )
     if 0 in X.shape:
         raise ValueError(f"X is empty: its shape is {X.shape}.")
@@ -320,5 +335,5 @@ def _check_shape(shape: Sequence[int], expected: Sequence[int]) -> None:
     wanted = ", ".join(f"{n}={e}" for n, e in zip(names, expected, strict=True))
     raise ValueError(
         f"X has samples of shape {tuple(shape)}, but the classifier was fitted on "
-        f"{tuple(expected)} ({wanted}). Give the same channels and steps as in fit."
+        f"{tuple(expected)} ({wanted}). Give samples of that shape."
     )

@@ -88,7 +88,7 @@ def test_bundled_sets_load_offline(name, calls):
 
 def test_every_bundled_set_is_tested():
     assert set(SHAPES) == set(datasets.BUNDLED)
-    assert list_datasets() == sorted(SHAPES)
+    assert list_datasets() == sorted([*SHAPES, "digits"])
 
 
 def test_padding_is_zeros_at_the_end_and_cuts_nothing():

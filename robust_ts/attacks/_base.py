@@ -17,8 +17,109 @@ from robust_ts.attacks._checks import check_series, resolve_channels
 RandomState = int | np.random.RandomState | None
 
 
-class Trigger(TransformerMixin, BaseEstimator, ABC):
-    """Base of all triggers: a scikit-learn transformer that stamps a hidden mark on series.
+class BaseTrigger(TransformerMixin, BaseEstimator, ABC):
+    """What triggers on series and on images share: when to check, to learn and to stamp."""
+
+    def fit(self, X: Any, y: Any = None) -> Any:
+        """Learn what the trigger needs of the training data and draw what is fixed about it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_channels, n_timesteps)
+            Training series, floating-point and finite; for a trigger on images those,
+            (n_samples, height, width) or (n_samples, n_channels, height, width), uint8 or
+            floating-point.
+        y : array-like of shape (n_samples,), default=None
+            Ignored by most triggers; here so that they fit into scikit-learn's pipelines.
+
+        Returns
+        -------
+        self : object
+            The fitted trigger.
+
+        Raises
+        ------
+        ValueError
+            If X is empty or has another dtype or number of dimensions, if it holds NaN or
+            infinite values, or if a parameter is out of its range (the message names both).
+        """
+        where = f"{type(self).__name__}.fit"
+        X = self._check(X, where)
+        if len(X) == 0:
+            raise ValueError(f"{where}: X holds no samples. Pass the training data.")
+        self._learn(self._with_channels(X), y, where)
+        self._draw(check_random_state(getattr(self, "random_state", None)))
+        # Set last: it marks the trigger as fitted, see __sklearn_is_fitted__.
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Return a copy of X in which every sample carries the trigger.
+
+        Parameters
+        ----------
+        X : array-like
+            Samples as in `fit`, of the same number of channels and the same length or size.
+            X itself is never changed, and no sample's result depends on the others.
+
+        Returns
+        -------
+        X_triggered : ndarray
+            New array of the shape and dtype of X.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        ValueError
+            If X has a dtype that the trigger does not take, holds NaN or infinite values, or
+            differs in its number of channels, length or size from the data seen in `fit`.
+        """
+        check_is_fitted(self)
+        where = f"{type(self).__name__}.transform"
+        X = self._check(X, where)
+        samples = self._with_channels(X)
+        self._check_like_fit(samples, where)
+        triggered = samples.copy()
+        if len(samples):
+            self._apply(samples, triggered)
+        return triggered.reshape(X.shape)
+
+    @abstractmethod
+    def _check(self, X: Any, where: str) -> np.ndarray:
+        """Return X as an array of the right kind."""
+
+    @abstractmethod
+    def _with_channels(self, X: np.ndarray) -> np.ndarray:
+        """Return X with an axis of channels."""
+
+    @abstractmethod
+    def _learn(self, samples: np.ndarray, y: Any, where: str) -> None:
+        """Learn from the training data; `_draw` comes after."""
+
+    @abstractmethod
+    def _check_like_fit(self, samples: np.ndarray, where: str) -> None:
+        """Raise a ValueError unless the samples are like those seen in `fit`."""
+
+    @abstractmethod
+    def _apply(self, samples: np.ndarray, triggered: np.ndarray) -> None:
+        """Write the stamped samples into `triggered`, a copy of them."""
+
+    def _draw(self, rng: np.random.RandomState) -> None:
+        """Check the parameters and draw what is fixed."""
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "n_features_in_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+class Trigger(BaseTrigger):
+    """Base of the triggers on series: a scikit-learn transformer that stamps a hidden mark.
 
     `fit` learns the scale of the training data and draws whatever is fixed about the
     trigger; `transform` returns a stamped copy. The same trigger object must stamp the
@@ -59,80 +160,31 @@ class Trigger(TransformerMixin, BaseEstimator, ABC):
 
     channels: int | Sequence[int] | None
 
-    def fit(self, X: Any, y: Any = None) -> Trigger:
-        """Learn the scale of the training data and draw the fixed parts of the trigger.
+    def _check(self, X: Any, where: str) -> np.ndarray:
+        return check_series(X, where)
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_channels, n_timesteps)
-            Training series, floating-point and finite.
-        y : object, default=None
-            Ignored; here so that the trigger fits into scikit-learn's pipelines.
+    def _with_channels(self, X: np.ndarray) -> np.ndarray:
+        return X[:, np.newaxis, :] if X.ndim == 2 else X
 
-        Returns
-        -------
-        self : Trigger
-            The fitted trigger.
-
-        Raises
-        ------
-        ValueError
-            If X is empty, not floating-point, not 2-D or 3-D or holds NaN or infinite values,
-            or if a parameter is out of its range (the message names both).
-        """
-        where = f"{type(self).__name__}.fit"
-        X = check_series(X, where)
-        if len(X) == 0:
-            raise ValueError(f"{where}: X holds no samples. Pass the training series.")
-        series = _as_3d(X)
-        self.n_channels_, self.n_steps_ = series.shape[1:]
-        self.scale_ = _channel_scale(series, where)
+    def _learn(self, samples: np.ndarray, y: Any, where: str) -> None:
+        self.n_channels_, self.n_steps_ = samples.shape[1:]
+        self.scale_ = _channel_scale(samples, where)
         self.channels_ = resolve_channels(self.channels, self.n_channels_, where)
-        self._draw(check_random_state(getattr(self, "random_state", None)))
-        # Set last: it marks the trigger as fitted, see __sklearn_is_fitted__.
-        self.n_features_in_ = X.shape[1]
-        return self
 
-    def transform(self, X: Any) -> np.ndarray:
-        """Return a copy of X in which every sample carries the trigger.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_channels, n_timesteps)
-            Series with the channels and steps seen in `fit`, floating-point and finite.
-            X itself is never changed, and no sample's result depends on the others.
-
-        Returns
-        -------
-        X_triggered : ndarray
-            New array of the shape and dtype of X.
-
-        Raises
-        ------
-        NotFittedError
-            If `fit` was not called.
-        ValueError
-            If X is not floating-point, holds NaN or infinite values, or differs in its number
-            of channels or steps from the data seen in `fit`.
-        """
-        check_is_fitted(self)
-        where = f"{type(self).__name__}.transform"
-        X = check_series(X, where)
-        series = _as_3d(X)
-        if series.shape[1:] != (self.n_channels_, self.n_steps_):
+    def _check_like_fit(self, samples: np.ndarray, where: str) -> None:
+        if samples.shape[1:] != (self.n_channels_, self.n_steps_):
             raise ValueError(
-                f"{where}: X has {series.shape[1]} channels and {series.shape[2]} steps, but the "
+                f"{where}: X has {samples.shape[1]} channels and {samples.shape[2]} steps, but the "
                 f"trigger was fitted on {self.n_channels_} channels and {self.n_steps_} steps. "
                 "Pass data of that shape, or fit the trigger on the training data of this set."
             )
-        triggered = series.copy()
-        if len(series):
-            # Half precision is stamped in single: SciPy's filters do not take it. One memory
-            # order, for sums along the steps round differently in another.
-            work = np.result_type(X.dtype, np.float32)
-            picked = series[:, self.channels_].astype(work, order="C")
-            triggered[:, self.channels_] = self._stamp(picked)
-        return triggered.reshape(X.shape)
+
+    def _apply(self, samples: np.ndarray, triggered: np.ndarray) -> None:
+        # Half precision is stamped in single: SciPy's filters do not take it. One memory
+        # order, for sums along the steps round differently in another.
+        work = np.result_type(samples.dtype, np.float32)
+        picked = samples[:, self.channels_].astype(work, order="C")
+        triggered[:, self.channels_] = self._stamp(picked)
 
     def _draw(self, rng: np.random.RandomState) -> None:
         """Check the parameters and draw what is fixed, for all channels (not only the stamped).
@@ -147,19 +199,6 @@ class Trigger(TransformerMixin, BaseEstimator, ABC):
     def _fixed(self, pattern: np.ndarray, X: np.ndarray) -> np.ndarray:
         """Return the rows of a pattern (n_channels, ...) of the stamped channels, in X's dtype."""
         return pattern[self.channels_].astype(X.dtype)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "n_features_in_")
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-
-def _as_3d(X: np.ndarray) -> np.ndarray:
-    return X[:, np.newaxis, :] if X.ndim == 2 else X
 
 
 def _channel_scale(series: np.ndarray, where: str) -> np.ndarray:

@@ -28,13 +28,36 @@ def check_series(X: Any, where: str) -> np.ndarray:
             f"(n_samples, n_channels, n_timesteps), none of the last ones 0, got {X.shape}. "
             "Reshape it, for example a single series with X.reshape(1, -1)."
         )
+    _check_finite(X, where)
+    return X
+
+
+def check_images(X: Any, where: str) -> np.ndarray:
+    """Return X as an array (n, h, w) or (n, c, h, w), uint8 or of finite floats."""
+    X = np.asarray(X)
+    if X.dtype != np.uint8 and X.dtype.kind != "f":
+        raise ValueError(
+            f"{where}: X must be uint8 or floating-point images, got dtype {X.dtype}. Convert "
+            "them first, for example with X.astype('uint8') where the values are 0 to 255."
+        )
+    if X.ndim not in (3, 4) or 0 in X.shape[1:]:
+        raise ValueError(
+            f"{where}: X must have the shape (n_samples, height, width) or "
+            f"(n_samples, n_channels, height, width), none of the last ones 0, got {X.shape}. "
+            "robust_ts.images.ImageAdapter brings other layouts into this one."
+        )
+    if X.dtype.kind == "f":
+        _check_finite(X, where)
+    return X
+
+
+def _check_finite(X: np.ndarray, where: str) -> None:
     n_bad = X.size - int(np.count_nonzero(np.isfinite(X)))
     if n_bad:
         raise ValueError(
             f"{where}: X has {n_bad} NaN or infinite values among {X.size}. "
             "Impute them or drop those samples first."
         )
-    return X
 
 
 def check_positive(owner: object, name: str, upper: float = np.inf) -> float:

@@ -6,11 +6,24 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from robust_ts.attacks._base import RandomState, Trigger
+from robust_ts.attacks._base import BaseTrigger, RandomState, Trigger
 from robust_ts.attacks._checks import check_positive
 
 # A sampled sine below this is rounding error: its true value is 0 at every step.
 _VANISHED = 1e-9
+
+
+def sampled_sine(owner: BaseTrigger, n_steps: int) -> np.ndarray:
+    """Return ``owner.cycles`` periods of a sine at ``n_steps`` steps, never 0 at all of them."""
+    cycles = check_positive(owner, "cycles")
+    for shift in (0.0, 0.5):
+        wave = np.sin(2 * np.pi * cycles * (np.arange(n_steps) + shift) / n_steps)
+        if np.abs(wave).max() > _VANISHED:
+            return wave
+    raise ValueError(
+        f"{type(owner).__name__}: {cycles:g} cycles in {n_steps} steps are 0 at every step. "
+        "Use fewer cycles, below half the number of steps."
+    )
 
 
 class _AdditiveTrigger(Trigger):
@@ -81,16 +94,7 @@ class SineTrigger(_AdditiveTrigger):
         self.random_state = random_state
 
     def _unit_pattern(self, rng: np.random.RandomState) -> np.ndarray:
-        cycles = check_positive(self, "cycles")
-        steps = np.arange(self.n_steps_)
-        for shift in (0.0, 0.5):
-            wave = np.sin(2 * np.pi * cycles * (steps + shift) / self.n_steps_)
-            if np.abs(wave).max() > _VANISHED:
-                return wave[np.newaxis]
-        raise ValueError(
-            f"SineTrigger: {cycles:g} cycles in {self.n_steps_} steps are 0 at every step. "
-            "Use fewer cycles, below half the number of steps."
-        )
+        return sampled_sine(self, self.n_steps_)[np.newaxis]
 
 
 class NoiseTrigger(_AdditiveTrigger):

@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from robust_ts.attacks._base import RandomState, Trigger
+from robust_ts.attacks._base import BaseTrigger, RandomState
 
 _MODES = ("dirty", "clean", "all-to-all")
 
@@ -53,7 +53,7 @@ class PoisonedData:
 def poison(
     X: Any,
     y: Any,
-    trigger: Trigger | Callable[[np.ndarray], np.ndarray],
+    trigger: BaseTrigger | Callable[[np.ndarray], np.ndarray],
     target: Any = 0,
     rate: float = 0.1,
     mode: str = "dirty",
@@ -66,14 +66,16 @@ def poison(
     ----------
     X : array-like of shape (n_samples, ...)
         Training samples; never changed. For a `Trigger`, series of shape
-        (n_samples, n_timesteps) or (n_samples, n_channels, n_timesteps).
+        (n_samples, n_timesteps) or (n_samples, n_channels, n_timesteps); for an `ImageTrigger`,
+        images of shape (n_samples, height, width) or (n_samples, n_channels, height, width).
     y : array-like of shape (n_samples,)
         Class labels of any type scikit-learn takes; never changed.
     trigger : Trigger, transformer or callable
-        What stamps the samples. A trigger that is not fitted is fitted on X **in place**, so
-        that the same object can stamp the test data afterward. A callable ``f(X) -> X`` gets a
-        copy of the chosen samples only and returns them in the same shape, and in a dtype that
-        can be cast to that of X.
+        What stamps the samples. A trigger that is not fitted is fitted on X and y **in place**, so
+        that the same object can stamp the test data afterward. One that treats training samples
+        in its own way has a method ``transform_training(X, y)``, used here. A callable
+        ``f(X) -> X`` gets a copy of the chosen samples only and returns them in the same shape,
+        and in a dtype that can be cast to that of X.
     target : label, default=0
         The class the attacker wants predicted, one of those in y. Not used by "all-to-all".
     rate : float in [0, 1], default=0.1
@@ -123,10 +125,10 @@ def poison(
     mask = np.zeros(len(labels), dtype=bool)
     mask[chosen] = True
 
-    stamp = _stamper(trigger, X)
+    stamp = _stamper(trigger, X, labels)
     poisoned_X, poisoned_y = X.copy(), labels.copy()
     if mask.any():
-        poisoned_X[mask] = _checked_stamp(stamp, X[mask])
+        poisoned_X[mask] = _checked_stamp(stamp, X[mask], labels[mask])
         poisoned_y[mask] = new_labels[mask]
     return PoisonedData(X=poisoned_X, y=poisoned_y, mask=mask, y_true=labels.copy())
 
@@ -200,26 +202,28 @@ def _choose(
     return rng.choice(np.flatnonzero(candidates), count, replace=False)
 
 
-def _stamper(trigger: Any, X: np.ndarray) -> Callable[[np.ndarray], Any]:
-    """Return the function that stamps samples, fitting a trigger that is not fitted yet."""
+def _stamper(trigger: Any, X: np.ndarray, y: np.ndarray) -> Callable[..., Any]:
+    """Return what stamps samples, given with their labels; fit a trigger that is not yet."""
     if hasattr(trigger, "transform") and not isinstance(trigger, type):
         try:
             check_is_fitted(trigger)
         except NotFittedError:
-            trigger.fit(X)
-        return trigger.transform
+            trigger.fit(X, y)
+        if hasattr(trigger, "transform_training"):
+            return trigger.transform_training
+        return lambda rows, labels: trigger.transform(rows)
     if callable(trigger) and not isinstance(trigger, type):
-        return trigger
+        return lambda rows, labels: trigger(rows)
     raise ValueError(
         "poison: trigger must be a Trigger such as PatchTrigger() or a function f(X) -> X, got "
         f"{trigger!r}. By name: make_trigger('patch')."
     )
 
 
-def _checked_stamp(stamp: Callable[[np.ndarray], Any], rows: np.ndarray) -> np.ndarray:
+def _checked_stamp(stamp: Callable[..., Any], rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return the stamped rows in their own dtype; a trigger that breaks them is an error."""
     # A copy, for the function is the user's and may write into what it is given.
-    stamped = np.asarray(stamp(rows.copy()))
+    stamped = np.asarray(stamp(rows.copy(), labels.copy()))
     if stamped.shape != rows.shape:
         raise ValueError(
             f"poison: the trigger returned shape {stamped.shape} for samples of shape "

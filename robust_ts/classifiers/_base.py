@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -20,12 +21,14 @@ from robust_ts.inputs import (
     check_training_set,
     is_padded,
 )
-from robust_ts.networks import NetworkSpec, check_backbone
+from robust_ts.networks import NetworkSpec, check_backbone, space_axes_of
 from robust_ts.training import (
+    Augment,
     History,
     Schedule,
     Trainer,
     as_tensor,
+    check_augment,
     derive_seeds,
     isolated_rng,
     predict_batches,
@@ -34,9 +37,11 @@ from robust_ts.training import (
 )
 
 SHARED_PARAMETERS = """backbone : str, nn.Module, class or factory, default="inception"
-        ``"cnn"``, ``"inception"``, ``"resnet"``, ``"tsai:<Architecture>"``, or any
-        ``nn.Module``: a class or factory ``f(n_channels, n_classes, n_timesteps)``, or an
-        instance, which is cloned and never trained in place.
+        ``"cnn"``, ``"inception"``, ``"resnet"``, ``"tsai:<Architecture>"`` for series;
+        ``"image_cnn"``, ``"wide_resnet"``, ``"resnet18"`` for images; or any ``nn.Module``: a
+        class or factory ``f(n_channels, n_classes, n_timesteps)``, or an instance, which is
+        cloned and never trained in place. One with the attribute ``space_axes = 2`` is for
+        images and is called as ``f(n_channels, n_classes, (height, width))``.
     backbone_params : dict, default=None
         Keywords of the backbone, for example ``{"filters": (32, 64, 32)}``.
     backbone_tap : str, default=None
@@ -50,6 +55,10 @@ SHARED_PARAMETERS = """backbone : str, nn.Module, class or factory, default="inc
         Peak of the one-cycle schedule.
     weight_decay : float, default=1e-4
         Decoupled weight decay of AdamW.
+    augment : str, default=None
+        For image networks: random changes of every batch in training, any of ``"crop"`` (shift
+        by up to an eighth), ``"flip"`` (left and right) and ``"cutout"`` (blank a square), joined
+        by ``+``, such as ``"crop+flip"``.
     class_weight : dict, "balanced" or None, default=None
         Weight of the loss by class, as in scikit-learn.
     device : str, default="auto"
@@ -64,13 +73,15 @@ SHARED_PARAMETERS = """backbone : str, nn.Module, class or factory, default="inc
 SHARED_ATTRIBUTES = """classes_ : ndarray of shape (n_classes,)
         The labels, sorted.
     n_features_in_ : int
-        Second axis of X at fit: time steps of 2-D, channels of 3-D input.
+        Second axis of X at fit: channels, or for input without a channel axis time steps or
+        image height.
     input_shape_ : tuple of int
-        ``(n_channels, n_timesteps)`` at fit; of series of unequal length, of the longest.
+        ``(n_channels, n_timesteps)`` or ``(n_channels, height, width)`` at fit; of series of
+        unequal length, of the longest.
     unequal_length_ : bool
         Whether the series at fit differed in length: then ``predict`` takes any length.
     network_ : nn.Module
-        The fitted network, in evaluation mode; it takes raw series and standardizes inside.
+        The fitted network, in evaluation mode; it takes raw input and standardizes inside.
     history_ : History
         One record an epoch; ``history_.to_frame()`` gives a DataFrame.
     device_ : torch.device
@@ -112,6 +123,7 @@ class FitJob:
     device: torch.device
     dtype: torch.dtype
     progress: bool
+    augment: str | None = None
 
     def main_trainer(self, generator: torch.Generator) -> Trainer:
         """Build the main network and its trainer; call inside ``isolated_rng``."""
@@ -137,6 +149,7 @@ class FitJob:
             class_weight=self.class_weight,
             stage=stage,
             progress=self.progress,
+            augment=Augment(self.augment, self.mean, generator) if self.augment else None,
         )
 
 
@@ -157,6 +170,7 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
         batch_size: int | None = None,
         learning_rate: float = 1e-3,
         weight_decay: float = 1e-4,
+        augment: str | None = None,
         class_weight: Any = None,
         device: Any = "auto",
         precision: str = "auto",
@@ -170,6 +184,7 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
+        self.augment = augment
         self.class_weight = class_weight
         self.device = device
         self.precision = precision
@@ -184,7 +199,8 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_timesteps) or (n_samples, n_channels, n_timesteps)
             Series; finite numbers, never changed. Series of unequal length come as a list of
             arrays of shape (n_channels, n_timesteps_i) or (n_timesteps_i,); the networks
-            ignore the padding that brings them together.
+            ignore the padding that brings them together. With an image backbone (n_samples,
+            height, width) or (n_samples, n_channels, height, width).
         y : array-like of shape (n_samples,)
             Labels: integers, strings or booleans, of two classes or more.
 
@@ -221,17 +237,8 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
     def _prepare(self, X: Any, y: Any) -> FitJob:
         self._check_parameters()
         device = resolve_device(self.device)
-        data = check_training_set(self, X, y)
+        data = check_training_set(self, X, y, space_axes=space_axes_of(self.backbone))
         mean, scale = (torch.from_numpy(a) for a in channel_statistics(data.X))
-        spec = NetworkSpec(
-            self.backbone,
-            data.X.shape[1],
-            len(data.classes),
-            tuple(data.X.shape[2:]),
-            dict(self.backbone_params or {}),
-            self.backbone_tap,
-            padded=is_padded(data.X),
-        )
         weight = None
         if self.class_weight is not None:
             labels = data.classes[data.y]
@@ -239,7 +246,7 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
             weight = torch.as_tensor(values, dtype=torch.float32, device=device)
         return FitJob(
             data=data,
-            spec=spec,
+            spec=self._network_spec(data.X.shape[1:], len(data.classes), is_padded(data.X)),
             schedule=Schedule.resolve(
                 len(data.y), self.epochs, self.batch_size, self.learning_rate, self.weight_decay
             ),
@@ -251,10 +258,26 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
             device=device,
             dtype=resolve_precision(self.precision, device),
             progress=bool(self.verbose),
+            augment=self.augment,
+        )
+
+    def _network_spec(
+        self, input_shape: Sequence[int], n_classes: int, padded: bool = False
+    ) -> NetworkSpec:
+        """Say what determines the networks for samples of shape ``(n_channels, *space)``."""
+        return NetworkSpec(
+            self.backbone,
+            input_shape[0],
+            n_classes,
+            tuple(input_shape[1:]),
+            dict(self.backbone_params or {}),
+            self.backbone_tap,
+            padded=padded,
         )
 
     def _check_parameters(self) -> None:
         check_backbone(self.backbone)
+        check_augment(self.augment, space_axes_of(self.backbone))
         for name in ("epochs", "batch_size"):
             value = getattr(self, name)
             ok = value is None or (isinstance(value, (int, np.integer)) and value >= 1)
@@ -271,8 +294,8 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of the shape used in fit
-            Series. After a fit on series of unequal length: of any length, shorter or longer
-            than any at fit.
+            Series or images. After a fit on series of unequal length: of any length, shorter or
+            longer than any at fit.
 
         Returns
         -------
@@ -280,7 +303,13 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
             Probabilities in the order of ``classes_``; rows sum to 1.
         """
         check_is_fitted(self)
-        X = check_prediction_input(self, X, self.input_shape_, any_length=self.unequal_length_)
+        X = check_prediction_input(
+            self,
+            X,
+            self.input_shape_,
+            space_axes=len(self.input_shape_) - 1,
+            any_length=self.unequal_length_,
+        )
         network = self._main_network().to(self.device_).eval()
         dtype = resolve_precision(self.precision, self.device_)
         logits = predict_batches(network, X, device=self.device_, dtype=dtype)
@@ -293,8 +322,8 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of the shape used in fit
-            Series. After a fit on series of unequal length: of any length, shorter or longer
-            than any at fit.
+            Series or images. After a fit on series of unequal length: of any length, shorter or
+            longer than any at fit.
 
         Returns
         -------
@@ -313,6 +342,7 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.input_tags.two_d_array = space_axes_of(self.backbone) == 1
         return tags
 
     def __getstate__(self) -> dict[str, Any]:

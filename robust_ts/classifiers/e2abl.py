@@ -18,13 +18,19 @@ from robust_ts.classifiers._base import (
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.ledger import Ledger
 from robust_ts.defense.propose import Proposal, alarms, low_loss_groups, members_of, propose
-from robust_ts.defense.recover import Recovery, recover, suspicion_of
+from robust_ts.defense.recover import (
+    Recovery,
+    agreeing,
+    recover,
+    suspicion_of,
+    without_pattern,
+)
 from robust_ts.defense.verify import verify
 from robust_ts.defense.views import feature_views
 from robust_ts.inputs import align_padded, standardize
 from robust_ts.networks import ShallowNetwork, TwoHeadNetwork
 from robust_ts.report import PoisonReport
-from robust_ts.training import History, Trainer, isolated_rng, predict_batches
+from robust_ts.training import History, Trainer, as_tensor, isolated_rng, predict_batches
 
 
 @shares_parameters
@@ -92,16 +98,12 @@ class E2ABLClassifier(BaseNeuralClassifier):
         ledger = Ledger(job.data.y)
         trap, history = _train_trap(job, seeds[1], ledger, constants)
         proposals = self._propose(job, ledger, seeds[2], constants)
-        # A false group held out beside a true one would blur both verdicts: one at a time.
-        trials = [[p] for p in alarms(proposals, constants)]
-        if self.isolation == "low-loss":
-            trials = [proposals]
+        suspects = proposals if self.isolation == "low-loss" else alarms(proposals, constants)
         outcome = None
-        for suspects in trials:
+        if suspects:
             outcome = _train_without(job, seeds[0], suspects, ledger, constants)
-            if outcome is not None:
-                break
-            ledger.forget("main")
+            if outcome is None:
+                ledger.forget("main")
         if outcome is None:
             outcome = _train_all(job, seeds[0], ledger)
         self.ledger_ = ledger
@@ -196,26 +198,64 @@ def _train_without(
         if not confirmed:
             return None
         suspect = members_of(confirmed, n)
+        suspect &= ~agreeing(probabilities, given, suspect, constants)
+        means = _class_means(job, ~held)
         while True:
-            recovery = recover(probabilities, given, suspect, constants)
+            content = _content(trainer, job, confirmed, suspect, means)
+            recovery = recover(content, given, suspect, constants)
             done = len(trainer.records)
             if done == job.schedule.epochs:
                 break
             train(done + constants.recover_every, recovery.labels, recovery.keep)
-            probabilities = _probabilities(trainer, held)
-            ledger.amend("main", held, probabilities)
+            ledger.amend("main", held, _probabilities(trainer, held))
     return _Outcome(trainer.network, trainer.records, confirmed, recovery)
 
 
 def _probabilities(trainer: Trainer, samples: np.ndarray) -> np.ndarray:
     """Ask the network about some training samples; rows of the others are zero."""
     index = np.flatnonzero(samples)
-    trainer.network.eval()
-    chosen = trainer.X[torch.from_numpy(index).to(trainer.device)]
-    logits = predict_batches(trainer.network, chosen, device=trainer.device, dtype=trainer.dtype)
-    out = np.zeros((len(samples), logits.shape[1]))
-    out[index] = softmax(logits, axis=1)
+    answers = _ask(trainer, trainer.X[torch.from_numpy(index).to(trainer.device)])
+    out = np.zeros((len(samples), answers.shape[1]))
+    out[index] = answers
     return out
+
+
+def _content(
+    trainer: Trainer,
+    job: FitJob,
+    confirmed: Sequence[Proposal],
+    suspect: np.ndarray,
+    means: np.ndarray,
+) -> np.ndarray:
+    """Ask the network about the suspects without the pattern that their group shares."""
+    out = np.zeros((len(suspect), job.spec.n_classes))
+    for proposal in confirmed:
+        group = proposal.members[suspect[proposal.members]]
+        if not len(group):
+            continue
+        others = job.data.y[job.data.y != proposal.label]
+        # First as if drawn from all other classes alike, then from those that were recognized.
+        assigned = others
+        for _ in range(2):
+            moved = without_pattern(job.data.X, group, assigned, means)
+            out[group] = _ask(trainer, as_tensor(moved).to(job.device))
+            assigned = out[group].argmax(axis=1)
+    return out
+
+
+def _ask(trainer: Trainer, X: torch.Tensor) -> np.ndarray:
+    """Class probabilities of some samples, by the network as it is now."""
+    network = trainer.network.eval()
+    logits = predict_batches(network, X, device=trainer.device, dtype=trainer.dtype)
+    return softmax(logits, axis=1)
+
+
+def _class_means(job: FitJob, samples: np.ndarray) -> np.ndarray:
+    """Mean of the given samples of each class; of shape (n_classes, n_channels, *space)."""
+    X, y = job.data.X[samples], job.data.y[samples]
+    whole = X.mean(axis=0)
+    parts = [X[y == k] for k in range(job.spec.n_classes)]
+    return np.stack([np.nanmean(part, axis=0) if len(part) else whole for part in parts])
 
 
 def _report(job: FitJob, outcome: _Outcome, proposals: Sequence[Proposal]) -> PoisonReport:

@@ -30,12 +30,14 @@ def candidates(
     Returns
     -------
     list of ndarray of int
-        Groups with at least ``min_group`` members inside and outside; of groups that share more
-        than ``same_group`` of their members, the first.
+        Groups with at least ``min_group`` members inside and outside and at most ``max_share`` of
+        all samples; of groups that share more than ``same_group`` of their members, the first.
     """
     found: dict[bytes, np.ndarray] = {}
     rows = witnesses.models[0][0].rows[label]
     every = list(range(len(witnesses.weights)))
+    n_samples = witnesses.alone.shape[1]
+    largest = min(len(rows) - constants.min_group, int(constants.max_share * n_samples))
     for level in witnesses.models:
         for views in [[v] for v in every] + [every]:
             known: dict[bytes, np.ndarray] = {}  # one step from each group, computed once
@@ -54,7 +56,7 @@ def candidates(
                     group = known[key]
                     if not len(group) or len(group) == len(rows):
                         break
-                if constants.min_group <= len(group) <= len(rows) - constants.min_group:
+                if constants.min_group <= len(group) <= largest:
                     found[group.tobytes()] = group
     return _distinct(list(found.values()), rows, constants.same_group)
 

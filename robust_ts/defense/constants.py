@@ -34,6 +34,9 @@ class DefenseConstants:
         Steps of the leave-group-out fixed point; most settle in three.
     min_group : int, default=3
         Smallest group and smallest rest: two samples are no population.
+    max_share : float, default=0.25
+        Largest group as a share of all samples. Whoever controls more of the data than this is
+        beyond what can be told from a natural division of a class.
     same_group : float, default=0.9
         Groups that share more than this of their members (Jaccard) are looked at once.
     least_classes : int, default=4
@@ -46,6 +49,9 @@ class DefenseConstants:
     clear_pattern : float, default=0.8
         Cohesion (an area of 0.9) from which a group is redrawn along its own pattern. Above, this
         lifts its precision to 0.9 to 1; below, the pattern is no better a guide than the group.
+    doubt : float, default=0.1
+        How far the pattern must speak against a member before it leaves a redrawn group: poison
+        that stays in training teaches the trigger, a clean sample too many is sorted out later.
     alarm : float, default=0.3
         Score from which a group is worth verifying. The best natural groups of 20 unpoisoned sets
         lay at 0.00 to 0.29, poisoned ones mostly above 0.3.
@@ -54,9 +60,6 @@ class DefenseConstants:
         the best group of every other class: these are the null of the data at hand.
     faint : float, default=0.12
         Least score that a lead can make up for.
-    max_trials : int, default=2
-        Groups that are verified at most, one after the other: each refuted one costs
-        ``verify_share`` of a fit.
     verify_share : float, default=0.4
         Share of the epochs after which the network trained without a group judges it: late enough
         to classify well, early enough that a restart and the recovery still have time.
@@ -89,15 +92,16 @@ class DefenseConstants:
     ridge: tuple[float, ...] = (1e-2, 1e-1)
     max_steps: int = 5
     min_group: int = 3
+    max_share: float = 0.25
     same_group: float = 0.9
     least_classes: int = 4
     projection: int = 256
     sample_cap: int = 1500
     clear_pattern: float = 0.8
+    doubt: float = 0.1
     alarm: float = 0.3
     lead: float = 2.5
     faint: float = 0.12
-    max_trials: int = 2
     verify_share: float = 0.4
     contradicted_share: float = 0.5
     odds: float = 2.0

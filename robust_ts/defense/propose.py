@@ -196,7 +196,7 @@ def _redrawn(
     )
     if "redraw" in constants.without or best.cohesion < constants.clear_pattern:
         return best
-    group = purified(values, best.members, rows, others)
+    group = purified(values, best.members, rows, others, constants.doubt)
     shared = len(np.intersect1d(group, best.members)) / len(np.union1d(group, best.members))
     if shared < 0.5 or len(rows) - len(group) < constants.min_group:
         return best  # another group than the one the evidence is about
@@ -216,11 +216,11 @@ def alarms(proposals: Sequence[Proposal], constants: DefenseConstants) -> list[P
     Returns
     -------
     list of Proposal
-        Those that score ``alarm`` or more, best first, at most ``max_trials``; if there is none,
-        the best one if it scores ``lead`` times as much as any other class's.
+        Those that score ``alarm`` or more, best first; if there is none, the best one if it scores
+        ``lead`` times as much as any other class's.
     """
     ranked = sorted(proposals, key=lambda p: -p.score)
-    loud = [p for p in ranked if p.score >= constants.alarm][: constants.max_trials]
+    loud = [p for p in ranked if p.score >= constants.alarm]
     if loud or len(ranked) <= constants.least_classes or "lead" in constants.without:
         return loud  # too few other classes to say what is usual
     leads = ranked[0].score >= constants.lead * ranked[1].score

@@ -28,22 +28,75 @@ class Recovery:
     relabelled: np.ndarray
 
 
+def agreeing(
+    probabilities: np.ndarray, labels: np.ndarray, suspect: np.ndarray, constants: DefenseConstants
+) -> np.ndarray:
+    """Return the suspects to which the network gives their given label, and is sure of it.
+
+    Asked once, at verification: then the network has seen no suspect and hardly any trigger.
+    Later it may have learned the trigger from poison that was missed, and would agree with poison.
+
+    Parameters
+    ----------
+    probabilities, labels, suspect, constants
+        As in `recover`.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_samples,)
+        Suspects to be trained on as they are.
+    """
+    if "recover" in constants.without:
+        return np.zeros_like(suspect)
+    given = probabilities[np.arange(len(labels)), labels]
+    return suspect & (given >= constants.recover_probability)
+
+
+def without_pattern(
+    X: np.ndarray, group: np.ndarray, assigned: np.ndarray, means: np.ndarray
+) -> np.ndarray:
+    """Take the common pattern from the members of a group, so that their content is seen.
+
+    What sets the mean of a poisoned group apart from that of clean samples in the same mixture of
+    classes is the trigger: exactly so for one that is added, and a replaced part becomes the mean.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_channels, *space)
+        All samples; NaN where padded.
+    group : ndarray of int
+        Sample indices.
+    assigned : ndarray of int of the same shape
+        Class of each member.
+    means : ndarray of shape (n_classes, n_channels, *space)
+        Mean of the samples of each class.
+
+    Returns
+    -------
+    ndarray of shape (n_members, n_channels, *space)
+        The members, moved alike.
+    """
+    pattern = np.nanmean(X[group], axis=0) - np.nanmean(means[assigned], axis=0)
+    return X[group] - np.nan_to_num(pattern)
+
+
 def recover(
     probabilities: np.ndarray,
     labels: np.ndarray,
     suspect: np.ndarray,
     constants: DefenseConstants,
 ) -> Recovery:
-    """Relabel the confidently contradicted suspects, readmit those that agree, leave the others.
+    """Relabel the suspects of which the network is sure, and leave the others out.
 
     Parameters
     ----------
     probabilities : ndarray of shape (n_samples, n_classes)
-        Of the main network, trained without the suspects' given labels.
+        Of the main network, trained without the suspects' given labels, for the suspects without
+        their common pattern.
     labels : ndarray of shape (n_samples,)
         Given labels.
     suspect : ndarray of bool of shape (n_samples,)
-        Members of confirmed groups.
+        Members of confirmed groups that did not agree.
     constants : DefenseConstants
         Constants of the method.
 
@@ -57,10 +110,9 @@ def recover(
     predicted = probabilities.argmax(axis=1)
     sure = probabilities.max(axis=1) >= constants.recover_probability
     relabelled = suspect & sure & (predicted != labels)
-    agreeing = suspect & sure & (predicted == labels)
     return Recovery(
         labels=np.where(relabelled, predicted, labels),
-        keep=~suspect | relabelled | agreeing,
+        keep=~suspect | relabelled,
         relabelled=relabelled,
     )
 

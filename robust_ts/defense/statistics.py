@@ -127,7 +127,12 @@ def cohesion(values: np.ndarray, group: np.ndarray, others: np.ndarray) -> float
 
 
 def purified(
-    values: np.ndarray, group: np.ndarray, rows: np.ndarray, others: np.ndarray, n_steps: int = 3
+    values: np.ndarray,
+    group: np.ndarray,
+    rows: np.ndarray,
+    others: np.ndarray,
+    doubt: float = 0.0,
+    n_steps: int = 3,
 ) -> np.ndarray:
     """Redraw a group along its own pattern: drop members without it, add samples that bear it.
 
@@ -137,6 +142,9 @@ def purified(
         Raw values or a projection of them.
     group, rows, others : ndarray of int
         The group, all samples of its class, and samples of other classes.
+    doubt : float, default=0
+        A member stays unless the pattern speaks against it by more than this; the sides of the
+        ridge lie 1 apart.
     n_steps : int, default=3
         Most steps.
 
@@ -149,7 +157,8 @@ def purified(
         rest = rows[~np.isin(rows, group)]
         if min(len(group), len(rest)) < 2:
             break
-        bears = pattern_scores(values, [group, rest, others])[: len(rows)] > 0
+        scores = pattern_scores(values, [group, rest, others])[: len(rows)]
+        bears = scores > np.repeat([-doubt, 0.0], [len(group), len(rest)])
         new = np.sort(np.concatenate([group, rest])[bears])
         if np.array_equal(new, group):
             break

@@ -41,7 +41,7 @@ class Grid:
     Parameters
     ----------
     datasets, triggers, backbones, defenses : tuple of str
-        Names; see `load_dataset`, `TRIGGERS`, `BACKBONES` and ``DEFENSES``.
+        Names; see `load_dataset`, `TRIGGERS`, `IMAGE_TRIGGERS`, `BACKBONES` and ``DEFENSES``.
     rates : tuple of float
         Poison rates. Rate 0 is run once for all triggers.
     modes : tuple of str
@@ -105,9 +105,9 @@ class Run:
         """Identify the run in a file of results."""
         return json.dumps(asdict(self), sort_keys=True)
 
-    def experiment(self) -> Experiment:
-        """Load the data and attack them."""
-        attack = "noise" if self.trigger == "none" else self.trigger  # rate 0 stamps nothing
+    def experiment(self, unused: str = "noise") -> Experiment:
+        """Load the data and attack them; ``unused`` names a trigger that fits the data."""
+        attack = unused if self.trigger == "none" else self.trigger  # rate 0 stamps nothing
         return make_experiment(
             self.dataset,
             attack,
@@ -123,6 +123,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "cnn": {"backbone_params": {"filters": [32, 64, 32]}, "learning_rate": 3e-3},
     "inception": {"backbone_params": {"filters": 8, "bottleneck": 8, "depth": 3}},
     "resnet": {"backbone_params": {"filters": [16, 32, 32]}},
+    "image_cnn": {"backbone_params": {"filters": [16, 32, 32]}, "learning_rate": 3e-3},
 }
 _SETS = (
     *("ItalyPowerDemand", "JapaneseVowels", "SyntheticControl", "PowerCons", "NATOPS"),
@@ -135,6 +136,7 @@ _CHECK_SETS = (
 
 #: Named grids. ``smoke`` takes minutes with bundled data alone; ``development`` and ``check``
 #: are the two halves of the public sets with small networks and at most 600 training series.
+#: ``images`` holds at most 2000 training images of digits and MNIST.
 GRIDS: dict[str, Grid] = {
     "smoke": Grid(
         ("ItalyPowerDemand", "JapaneseVowels"), triggers=("patch", "noise"), settings=SMALL
@@ -151,6 +153,14 @@ GRIDS: dict[str, Grid] = {
         backbones=("cnn", "inception", "resnet"),
         seeds=(0, 1, 2),
         max_train=600,
+        settings=SMALL,
+    ),
+    "images": Grid(
+        ("digits", "MNIST"),
+        triggers=("badnets", "image_blend", "wanet"),
+        backbones=("image_cnn",),
+        seeds=(0, 1),
+        max_train=2000,
         settings=SMALL,
     ),
 }
@@ -218,7 +228,7 @@ def execute(run: Run, triggers: Iterable[str] = GRID_TRIGGERS) -> list[dict[str,
         One row; for the reference one row a trigger.
     """
     torch.set_num_threads(1)
-    experiment = run.experiment()
+    experiment = run.experiment(next(iter(triggers)))
     classifier = make_classifier(run.defense, run.backbone, run.seed, run.settings)
     about = describe(run, experiment)
     measured = experiment.measure(classifier)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from robust_ts.attacks import PoisonedData, Trigger, make_trigger, poison
+from robust_ts.attacks import ImageTrigger, PoisonedData, Trigger, make_trigger, poison
 from robust_ts.datasets import load_dataset
 from robust_ts.evaluation.detection import detection_metrics
 from robust_ts.evaluation.metrics import evaluate_backdoor
@@ -22,7 +22,7 @@ class Experiment:
         Clean training data.
     X_test, y_test : ndarray
         Clean test data.
-    trigger : Trigger
+    trigger : Trigger or ImageTrigger
         Fitted on the clean training data.
     poisoned : PoisonedData
         The attacked training data.
@@ -36,7 +36,7 @@ class Experiment:
     y_train: np.ndarray
     X_test: np.ndarray
     y_test: np.ndarray
-    trigger: Trigger
+    trigger: Trigger | ImageTrigger
     poisoned: PoisonedData
     target: Any
     mode: str
@@ -91,7 +91,8 @@ def make_experiment(
     dataset : str
         See :func:`robust_ts.datasets.load_dataset`.
     trigger : str
-        See :data:`robust_ts.attacks.TRIGGERS`; it is fitted on the clean training data.
+        See :data:`robust_ts.attacks.TRIGGERS` and ``IMAGE_TRIGGERS``; it is fitted on the clean
+        training data.
     rate : float, default=0.1
         Share of all training samples that is poisoned; 0 for no attack.
     mode : {"dirty", "clean", "all-to-all"}, default="dirty"
@@ -112,7 +113,7 @@ def make_experiment(
     if max_train is not None and len(y_train) > max_train:
         keep = np.sort(np.random.default_rng(seed).permutation(len(y_train))[:max_train])
         X_train, y_train = X_train[keep], y_train[keep]
-    stamp = make_trigger(trigger, random_state=seed).fit(X_train)
+    stamp = make_trigger(trigger, random_state=seed).fit(X_train, y_train)
     poisoned = poison(
         X_train, y_train, stamp, target=target, rate=rate, mode=mode, random_state=seed
     )

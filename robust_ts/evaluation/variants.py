@@ -11,8 +11,8 @@ VARIANT = "e2abl["
 #: Stages and constants that play no part before there is an alarm.
 LATER_STAGES = ("lead", "verify", "recover")
 LATER_CONSTANTS = (
-    *("alarm", "lead", "faint", "max_trials", "trap_share", "verify_share"),
-    *("contradicted_share", "odds", "recover_probability", "recover_every", "low_loss_share"),
+    *("alarm", "lead", "faint", "trap_share", "verify_share", "contradicted_share", "odds"),
+    *("recover_probability", "recover_every", "low_loss_share"),
 )
 
 #: The method as it is, and without each of its stages.

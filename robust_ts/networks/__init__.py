@@ -4,6 +4,7 @@ No training and no numpy here. A backbone is one file and one line in ``BACKBONE
 """
 
 import difflib
+import functools
 import inspect
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,24 +14,39 @@ from torch import nn
 
 from robust_ts.networks import wrapped
 from robust_ts.networks.cnn import CNN
+from robust_ts.networks.image_cnn import ImageCNN
 from robust_ts.networks.inception import InceptionTime
 from robust_ts.networks.layers import Standardize
 from robust_ts.networks.resnet import ResNet
+from robust_ts.networks.resnet18 import ResNet18
 from robust_ts.networks.two_head import ShallowBody, ShallowNetwork, SplitNetwork, TwoHeadNetwork
+from robust_ts.networks.wide_resnet import WideResNet
 
-#: Built-in backbones by name.
-BACKBONES: dict[str, Any] = {"cnn": CNN, "inception": InceptionTime, "resnet": ResNet}
+#: Built-in backbones by name; the attribute ``space_axes`` says whether one is for series (1)
+#: or for images (2).
+BACKBONES: dict[str, Any] = {
+    "cnn": CNN,
+    "inception": InceptionTime,
+    "resnet": ResNet,
+    "image_cnn": ImageCNN,
+    "wide_resnet": WideResNet,
+    "resnet18": ResNet18,
+}
 
 __all__ = [
     "BACKBONES",
     "CNN",
+    "ImageCNN",
     "InceptionTime",
     "NetworkSpec",
     "ResNet",
+    "ResNet18",
     "ShallowNetwork",
     "SplitNetwork",
     "TwoHeadNetwork",
+    "WideResNet",
     "check_backbone",
+    "space_axes_of",
 ]
 
 
@@ -49,6 +65,29 @@ def check_backbone(backbone: Any) -> None:
         raise ValueError(
             f"backbone must be a name, an nn.Module or a factory, got {type(backbone).__name__}."
         )
+    space_axes_of(backbone)
+
+
+def space_axes_of(backbone: Any) -> int:
+    """Say whether a backbone is for series (1) or for images (2).
+
+    It is the backbone's attribute ``space_axes``, on a class, an instance or a factory; where it
+    has none, the backbone is for series.
+
+    Raises
+    ------
+    ValueError
+        If the attribute is neither 1 nor 2.
+    """
+    kind = BACKBONES.get(backbone) if isinstance(backbone, str) else backbone
+    while isinstance(kind, functools.partial) and not hasattr(kind, "space_axes"):
+        kind = kind.func
+    axes = getattr(kind, "space_axes", 1)
+    if axes not in (1, 2):
+        raise ValueError(
+            f"space_axes of the backbone must be 1 (for series) or 2 (for images), got {axes!r}."
+        )
+    return int(axes)
 
 
 @dataclass(frozen=True)

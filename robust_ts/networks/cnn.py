@@ -27,6 +27,8 @@ class CNN(nn.Module):
     networks: a strong baseline", IJCNN 2017.
     """
 
+    space_axes = 1
+
     def __init__(
         self,
         n_channels: int,

@@ -66,6 +66,8 @@ class InceptionTime(nn.Module):
     Data Mining and Knowledge Discovery 34, 2020.
     """
 
+    space_axes = 1
+
     def __init__(
         self,
         n_channels: int,

@@ -49,6 +49,8 @@ class ResNet(nn.Module):
     networks: a strong baseline", IJCNN 2017.
     """
 
+    space_axes = 1
+
     def __init__(
         self,
         n_channels: int,

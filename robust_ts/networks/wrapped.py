@@ -22,8 +22,9 @@ def make_module(
 ) -> nn.Module:
     """Build a module from an instance (cloned), a class or a factory.
 
-    A class or factory is called as ``f(n_channels, n_classes, n_timesteps)``, or with the
-    keywords ``c_in``, ``c_out``, ``seq_len`` where it has these (the convention of tsai).
+    A class or factory is called as ``f(n_channels, n_classes, n_timesteps)``, for images with
+    ``(height, width)`` in place of the last, or with the keywords ``c_in``, ``c_out``,
+    ``seq_len`` where it has these (the convention of tsai).
     """
     if isinstance(source, nn.Module):
         if params:

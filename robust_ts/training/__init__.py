@@ -1,15 +1,18 @@
 """Devices, seeding, the epoch loop and its history. Nothing here knows of backdoors."""
 
+from robust_ts.training.augment import Augment, check_augment
 from robust_ts.training.device import resolve_device, resolve_precision
 from robust_ts.training.history import History
 from robust_ts.training.loop import Schedule, Trainer, as_tensor, predict_batches
 from robust_ts.training.seeding import derive_seeds, isolated_rng
 
 __all__ = [
+    "Augment",
     "History",
     "Schedule",
     "Trainer",
     "as_tensor",
+    "check_augment",
     "derive_seeds",
     "isolated_rng",
     "predict_batches",

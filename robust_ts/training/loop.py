@@ -112,6 +112,8 @@ class Trainer:
         Name in the history.
     progress : bool
         Show a progress bar.
+    augment : callable, optional
+        Changes each batch of inputs before it is trained on.
     """
 
     def __init__(
@@ -127,13 +129,14 @@ class Trainer:
         class_weight: Tensor | None = None,
         stage: str = "main",
         progress: bool = False,
+        augment: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         self.network: nn.Module = network.to(device)
         self.X, self.targets = X.to(device), y.to(device)
         self.schedule, self.generator = schedule, generator
         self.device, self.dtype = device, dtype
         self.class_weight = None if class_weight is None else class_weight.to(device)
-        self.stage, self.progress = stage, progress
+        self.stage, self.progress, self.augment = stage, progress, augment
         self.objective: Objective = mean_loss
         self.subset: Tensor | None = None
         self.losses = torch.full((len(X),), float("nan"), device=device)
@@ -194,9 +197,11 @@ class Trainer:
         }
 
     def _step(self, index: Tensor) -> Tensor:
-        target = self.targets[index]
+        target, x = self.targets[index], self.X[index]
+        if self.augment is not None:
+            x = self.augment(x)
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
-            logits = self.network(self.X[index])
+            logits = self.network(x)
         losses = F.cross_entropy(logits.float(), target, weight=self.class_weight, reduction="none")
         self._optimizer.zero_grad(set_to_none=True)
         self.objective(losses, index).backward()

@@ -5,11 +5,23 @@ import numpy as np
 import pytest
 
 import robust_ts.attacks as attacks
-from robust_ts.attacks import TRIGGERS, Trigger, make_trigger
+from robust_ts.attacks import IMAGE_TRIGGERS, TRIGGERS, ImageTrigger, Trigger, make_trigger
 
 
 def test_the_public_grid_comes_first():
     assert list(TRIGGERS)[:6] == ["patch", "midpatch", "sine", "noise", "powerline", "blend"]
+
+
+@pytest.mark.parametrize("name", IMAGE_TRIGGERS)
+def test_a_name_of_an_image_trigger_gives_one_with_the_seed(name):
+    trigger = make_trigger(name, random_state=7)
+    assert isinstance(trigger, ImageTrigger)
+    assert trigger is not make_trigger(name, random_state=7)
+    assert trigger.get_params() == {**IMAGE_TRIGGERS[name]().get_params(), "random_state": 7}
+
+
+def test_no_name_is_used_twice():
+    assert not set(TRIGGERS) & set(IMAGE_TRIGGERS)
 
 
 @pytest.mark.parametrize("name", TRIGGERS)
@@ -26,9 +38,10 @@ def test_every_public_trigger_has_a_name():
     public = {
         value
         for value in vars(attacks).values()
-        if isinstance(value, type) and issubclass(value, Trigger) and value is not Trigger
+        if isinstance(value, type) and issubclass(value, (Trigger, ImageTrigger))
     }
-    assert {type(make_trigger(name)) for name in TRIGGERS} == public
+    named = {type(make_trigger(name)) for name in (*TRIGGERS, *IMAGE_TRIGGERS)}
+    assert named == public - {Trigger, ImageTrigger}
 
 
 def test_an_unknown_name_lists_the_nearest():

@@ -5,7 +5,7 @@ import pytest
 
 from robust_ts.defense.constants import EVIDENCE, DefenseConstants
 from robust_ts.defense.propose import _redrawn, alarms, propose
-from robust_ts.defense.recover import recover
+from robust_ts.defense.recover import agreeing, recover
 from robust_ts.defense.verify import verify
 from robust_ts.defense.views import feature_views
 from robust_ts.defense.witnesses import Witnesses
@@ -90,13 +90,14 @@ def test_without_lead_only_the_alarm_counts() -> None:
 
 
 def test_without_verify_all_is_believed_and_without_recover_nothing_comes_back() -> None:
-    y, agreeing = np.zeros(4, dtype=int), np.tile([0.9, 0.1], (4, 1))
+    y, sure = np.zeros(4, dtype=int), np.tile([0.9, 0.1], (4, 1))
     group = make_proposal(0, [0, 1])
-    assert verify(agreeing, y, [group], CONSTANTS) == []
-    assert verify(agreeing, y, [group], leaving_out("verify")) == [group]
+    assert verify(sure, y, [group], CONSTANTS) == []
+    assert verify(sure, y, [group], leaving_out("verify")) == [group]
     suspect = np.array([True, True, False, False])
-    for probabilities in (agreeing, 1 - agreeing):
+    for probabilities in (sure, 1 - sure):
         result = recover(probabilities, y, suspect, leaving_out("recover"))
+        assert not agreeing(probabilities, y, suspect, leaving_out("recover")).any()
         assert result.keep.tolist() == (~suspect).tolist()
         assert not result.relabelled.any()
         assert result.labels.tolist() == y.tolist()

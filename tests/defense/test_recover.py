@@ -1,17 +1,44 @@
 import numpy as np
 
-from robust_ts.defense.recover import recover, suspicion_of
+from robust_ts.defense.recover import agreeing, recover, suspicion_of, without_pattern
 from tests.defense._groups import CONSTANTS, make_proposal
 
 
-def test_recover_relabels_readmits_and_leaves_out() -> None:
+def test_recover_relabels_the_sure_and_leaves_out_the_rest() -> None:
     y = np.array([0, 0, 0, 1])
     P = np.array([[0.05, 0.95, 0], [0.95, 0.05, 0], [0.3, 0.4, 0.3], [0.99, 0.01, 0]])
     suspect = np.array([True, True, True, False])
     result = recover(P, y, suspect, CONSTANTS)
     assert result.labels.tolist() == [1, 0, 0, 1]
-    assert result.keep.tolist() == [True, True, False, True]
+    # A suspect that is given its label now may have got it from poison that was missed.
+    assert result.keep.tolist() == [True, False, False, True]
     assert result.relabelled.tolist() == [True, False, False, False]
+
+
+def test_suspects_agree_where_the_network_is_sure_of_the_given_label() -> None:
+    y = np.array([0, 0, 0, 0])
+    P = np.array([[0.95, 0.05], [0.45, 0.55], [0.05, 0.95], [0.95, 0.05]])
+    suspect = np.array([True, True, True, False])
+    assert agreeing(P, y, suspect, CONSTANTS).tolist() == [True, False, False, False]
+
+
+def test_without_pattern_uncovers_the_content_beneath_an_added_or_replaced_part() -> None:
+    rng = np.random.default_rng(0)
+    means = rng.normal(size=(3, 2, 10))
+    labels = np.repeat([1, 2], 40)
+    content = means[labels] + 0.1 * rng.normal(size=(80, 2, 10))
+    added = content + rng.normal(size=(1, 2, 10))
+    back = without_pattern(added, np.arange(80), labels, means)
+    np.testing.assert_allclose(back, content, atol=0.1)
+    replaced = content.copy()
+    replaced[..., 7:] = 9.0
+    back = without_pattern(replaced, np.arange(80), labels, means)
+    np.testing.assert_allclose(back[..., :7], content[..., :7], atol=0.1)
+    assert np.abs(back[..., 7:]).max() < 4  # neutral, no longer the trigger
+    padded = added.copy()
+    padded[:40, :, 8:] = np.nan
+    back = without_pattern(padded, np.arange(80), labels, means)
+    assert np.array_equal(np.isnan(back), np.isnan(padded))
 
 
 def test_no_suspects_change_nothing() -> None:

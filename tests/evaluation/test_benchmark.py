@@ -7,6 +7,7 @@ from sklearn.dummy import DummyClassifier
 from robust_ts import cli
 from robust_ts.evaluation import benchmark, summary
 from robust_ts.evaluation.benchmark import CLEAN, Grid, read_rows, rows_of, run_grid
+from robust_ts.networks import space_axes_of
 
 GRID = Grid(
     ("ItalyPowerDemand",),
@@ -102,6 +103,19 @@ def test_tables_hold_the_runs_of_the_grid_alone(constants, tmp_path):
     part = replace(GRID, seeds=(1,), triggers=("sine",), defenses=("e2abl",))
     found = {(row["defense"], row["seed"]) for row in rows_of(part, path)}
     assert found == {(CLEAN, 1), ("e2abl", 1)}
+
+
+def test_the_grid_of_images_attacks_images(constants, tmp_path):
+    grid = benchmark.GRIDS["images"]
+    assert all(space_axes_of(name) == 2 for name in grid.backbones)
+    assert set(grid.backbones) <= set(grid.settings)
+    digits = replace(grid, datasets=("digits",), seeds=(0,), defenses=("undefended", "e2abl"))
+    run_grid(digits, tmp_path / "rows.jsonl", progress=False)
+    rows = read_rows(tmp_path / "rows.jsonl")
+    n = len(grid.triggers)
+    assert len(rows) == n + 1 + 2 * n  # natural rates, unpoisoned, attacked
+    assert {row["natural_of"] for row in rows if row["defense"] == CLEAN} == set(grid.triggers)
+    assert all(row["n_poisoned"] == round(0.1 * row["n_train"]) for row in rows if row["rate"])
 
 
 def test_every_named_defense_can_be_built():

@@ -193,7 +193,7 @@ def test_known_names_pass(name):
     ("backbone", "text"),
     [
         ("inceptoin", r"Unknown backbone 'inceptoin'. Did you mean 'inception'.*Known: 'cnn'"),
-        ("resnet18x", "Did you mean 'resnet'"),
+        ("resnet18x", "Did you mean 'resnet18' or 'resnet'"),
         (7, "got int"),
         (None, "got NoneType"),
     ],

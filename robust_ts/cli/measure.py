@@ -1,24 +1,15 @@
-"""The command line: ``robust-ts demo`` and ``robust-ts bench``. Also ``python -m robust_ts``."""
+"""``robust-ts demo`` and ``robust-ts bench``: what the defense is worth."""
 
 import argparse
-import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
-
-from robust_ts import __version__
 
 #: What a grid is the product of, and the command line can narrow.
 _AXES = ("datasets", "triggers", "rates", "modes", "backbones", "defenses", "seeds")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="robust-ts",
-        description="Train time-series classifiers on data you do not fully trust.",
-    )
-    parser.add_argument("--version", action="version", version=f"robust_ts {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+def add_commands(commands: Any) -> None:
+    """Add the commands of this module to the parser."""
     demo = commands.add_parser(
         "demo",
         help="poison a real data set, train without a defense, with ABL and with E2ABL",
@@ -35,12 +26,15 @@ def _parser() -> argparse.ArgumentParser:
         "bench",
         help="measure defenses over a grid of data sets and attacks, or the speed of the loop",
         description="Run a grid of the benchmark and print its tables as Markdown. Finished runs "
-        "are kept in the rows file and not run again. 'speed' times the training loop instead.",
+        "are kept in the rows file and not run again. 'speed' times the training loop instead, "
+        "'forecasting' measures the forecasters, with --defenses for methods and --triggers for "
+        "attacks.",
     )
     bench.add_argument(
         "grid",
-        help="smoke (minutes, bundled data), development, check, public; ablation, sensitivity "
-        "(of the proposals alone), ablation-fits, sensitivity-fits; calibration; or speed",
+        help="smoke (minutes, bundled data), development, check, public, images; ablation, "
+        "sensitivity (of the proposals alone), ablation-fits, sensitivity-fits; calibration; or "
+        "speed, or forecasting",
     )
     bench.add_argument("--rows", help="results file, JSON lines (default: runs/GRID.jsonl)")
     bench.add_argument("--jobs", type=int, default=1, help="processes of one thread each")
@@ -48,7 +42,6 @@ def _parser() -> argparse.ArgumentParser:
         bench.add_argument(f"--{name}", help=f"restrict the grid's {name}: a,b,...")
     bench.add_argument("--tables-only", action="store_true", help="print the tables, run nothing")
     bench.set_defaults(run=_bench)
-    return parser
 
 
 def _demo(arguments: argparse.Namespace) -> None:
@@ -81,6 +74,9 @@ def _bench(arguments: argparse.Namespace) -> None:
     if arguments.grid == "speed":
         print(speed_table())
         return
+    if arguments.grid == "forecasting":
+        _bench_forecasting(arguments)
+        return
     kinds = [
         (benchmark.GRIDS, benchmark.run_grid, summary.tables),
         (ablation.FITS, benchmark.run_grid, ablation.fits_table),
@@ -89,7 +85,8 @@ def _bench(arguments: argparse.Namespace) -> None:
     ]
     known = {name: (grids[name], run, show) for grids, run, show in kinds for name in grids}
     if arguments.grid not in known:
-        raise ValueError(f"Unknown grid {arguments.grid!r}; known: {', '.join(known)}, speed.")
+        names = ", ".join([*known, "speed", "forecasting"])
+        raise ValueError(f"Unknown grid {arguments.grid!r}; known: {names}.")
     grid, run_grid, show = known[arguments.grid]
     grid = _restricted(grid, arguments)
     rows = arguments.rows or f"runs/{arguments.grid}.jsonl"
@@ -98,31 +95,22 @@ def _bench(arguments: argparse.Namespace) -> None:
     print(show(grid, rows))
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line.
+def _bench_forecasting(arguments: argparse.Namespace) -> None:
+    from robust_ts.evaluation.benchmark import read_rows
+    from robust_ts.forecasting import benchmark
 
-    Parameters
-    ----------
-    argv : sequence of str, default=None
-        Arguments without the program's name; None takes those of the process.
-
-    Returns
-    -------
-    int
-        Exit code: 0 done, 1 the data or an option cannot be used, 130 interrupted. Usage
-        errors exit with 2 from the argument parser.
-    """
-    arguments = _parser().parse_args(argv)
-    try:
-        arguments.run(arguments)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output had enough; nothing is left to say
-        return 0
-    # A user reads what is wrong with the input, not where in the code it showed.
-    except (ValueError, OSError, ImportError) as error:
-        print(f"robust-ts: error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    given = {
+        "datasets": arguments.datasets,
+        "methods": arguments.defenses,
+        "attacks": arguments.triggers,
+        "seeds": arguments.seeds,
+    }
+    chosen: dict[str, Any] = {
+        name: tuple(int(part) if name == "seeds" else part for part in text.split(","))
+        for name, text in given.items()
+        if text is not None
+    }
+    runs = benchmark.list_runs(**chosen)
+    path = arguments.rows or "runs/forecasting.jsonl"
+    rows = read_rows(path) if arguments.tables_only else benchmark.run_benchmark(runs, path)
+    print(benchmark.tables(rows))

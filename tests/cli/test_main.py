@@ -19,6 +19,14 @@ def test_version_and_help_come_without_torch():
     assert __version__ in subprocess.run(run, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.parametrize("command", ["train", "scan", "predict", "poison", "demo", "bench"])
+def test_every_command_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main([command, "--help"])
+    assert stop.value.code == 0
+    assert f"usage: robust-ts {command}" in capsys.readouterr().out
+
+
 def test_usage_errors_exit_with_2(capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(["demonstrate"])

@@ -1,0 +1,349 @@
+"""The benchmark of the forecasters: real series, attacks, rivals, seeds; one row a run.
+
+``robust-ts bench forecasting`` runs it; finished runs are kept in the rows file and not run again.
+"""
+
+import json
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm.auto import tqdm
+
+from robust_ts import __version__
+from robust_ts.evaluation.benchmark import read_rows
+from robust_ts.evaluation.tables import markdown_table
+from robust_ts.forecasting.attacks import PoisonedSeries, StaticTrigger, poison_series
+from robust_ts.forecasting.generated import GeneratedTrigger
+from robust_ts.forecasting.metrics import Forecasts, forecast_metrics, rolling_forecasts
+from robust_ts.forecasting.series import load_series
+
+#: Ways of forecasting, by name; the first is what the others are held against.
+METHODS = ("undefended", "e2abl", "boosting", "arar")
+
+#: Methods that cannot take up new data without a new fit.
+RIVALS = ("boosting", "arar")
+
+#: Attacks by name.
+ATTACKS = ("none", "static", "generated", "added")
+
+#: Share of the steps that trigger and target cover.
+RATE = 0.2
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a series is forecast: the same for all methods."""
+
+    lookback: int
+    horizon: int
+    season: int
+    n_test: int
+
+
+#: Small enough for a quarter of an hour on one core: the last 1500 days of four currencies, four
+#: series of the illness data, and eight of the hourly series of full length.
+SETTINGS = {
+    "exchange-rate": Setting(24, 8, 1, 200),
+    "national-illness": Setting(36, 12, 1, 150),
+    "m4-hourly": Setting(48, 12, 24, 120),
+}
+
+
+@dataclass(frozen=True)
+class ForecastRun:
+    """One fit of one method."""
+
+    dataset: str
+    attack: str
+    method: str
+    seed: int
+    epochs: int = 20
+    n_origins: int = 10
+
+    @property
+    def key(self) -> str:
+        """Identify the run in a file of results."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+def make_trigger(attack: str, seed: int, lookback: int) -> StaticTrigger:
+    """Build the trigger of an attack.
+
+    Raises
+    ------
+    ValueError
+        If there is no attack of that name.
+    """
+    if attack in ("none", "static"):
+        return StaticTrigger(random_state=seed)
+    if attack == "generated":
+        return GeneratedTrigger(lookback=lookback, random_state=seed)
+    if attack == "added":
+        return StaticTrigger(
+            content="add", trigger_amplitude=0.4, target_amplitude=2.0, random_state=seed
+        )
+    raise ValueError(f"Unknown attack {attack!r}; known: {', '.join(ATTACKS)}.")
+
+
+def make_forecaster(method: str, setting: Setting, seed: int, epochs: int) -> tuple[Any, bool]:
+    """Build a forecaster, and say whether it has to be fitted again at every origin.
+
+    Raises
+    ------
+    ValueError
+        If there is no method of that name.
+    """
+    from robust_ts.forecasting import E2ABLForecaster, NeuralForecaster
+
+    ours: dict[str, Any] = {
+        "window_length": setting.lookback,
+        "sp": setting.season,
+        "epochs": epochs,
+        "random_state": seed,
+    }
+    if method == "undefended":
+        return NeuralForecaster(**ours), False
+    if method == "e2abl":
+        return E2ABLForecaster(**ours), False
+    if method == "boosting":
+        from sklearn.ensemble import HistGradientBoostingRegressor
+        from sktime.forecasting.compose import TransformedTargetForecaster, make_reduction
+        from sktime.transformations.series.difference import Differencer
+
+        trees = HistGradientBoostingRegressor(max_iter=30, random_state=seed)
+        reduction = make_reduction(trees, window_length=setting.lookback)
+        if setting.season > 1:  # such series keep their level; differences did worse
+            return reduction, False
+        # Trees cannot leave the range of levels they were fitted on; changes they can forecast.
+        steps = [("difference", Differencer()), ("trees", reduction)]
+        return TransformedTargetForecaster(steps), True
+    if method == "arar":
+        from sktime.forecasting.arar import ARARForecaster
+
+        return ARARForecaster(), True
+    raise ValueError(f"Unknown method {method!r}; known: {', '.join(METHODS)}.")
+
+
+@lru_cache(maxsize=4)
+def _attacked(dataset: str, attack: str, seed: int) -> tuple[StaticTrigger, PoisonedSeries]:
+    """Trigger and poisoned history of a run; the same for all methods."""
+    setting = SETTINGS[dataset]
+    train = load_series(dataset)[: -setting.n_test]
+    trigger = make_trigger(attack, seed, setting.lookback).fit(train)
+    rate = 0.0 if attack == "none" else RATE
+    return trigger, poison_series(train, trigger, rate, random_state=seed)
+
+
+@lru_cache(maxsize=8)
+def _reference(dataset: str, attack: str, method: str, run: ForecastRun) -> Forecasts:
+    """Forecasts of the same method trained on the clean history."""
+    setting = SETTINGS[dataset]
+    y = load_series(dataset)
+    train, test = y[: -setting.n_test], y[-setting.n_test :]
+    forecaster, refit = make_forecaster(method, setting, run.seed, run.epochs)
+    forecaster.fit(train, fh=list(range(1, setting.horizon + 1)))
+    return rolling_forecasts(
+        forecaster,
+        train,
+        test,
+        _attacked(dataset, attack, run.seed)[0],
+        horizon=setting.horizon,
+        n_origins=run.n_origins,
+        refit=refit,
+    )
+
+
+def execute(run: ForecastRun) -> dict[str, Any]:
+    """Do one run: fit on the attacked history, forecast with and without the trigger.
+
+    Returns
+    -------
+    dict
+        What repeats the run, the metrics, the same metrics of the method trained on the clean
+        history (``reference_...``), and for E2ABL the detection.
+    """
+    torch.set_num_threads(1)
+    setting = SETTINGS[run.dataset]
+    y = load_series(run.dataset)
+    train, test = y[: -setting.n_test], y[-setting.n_test :]
+    trigger, data = _attacked(run.dataset, run.attack, run.seed)
+    reference = _reference(run.dataset, run.attack, run.method, run)
+    forecaster, refit = make_forecaster(run.method, setting, run.seed, run.epochs)
+    start = time.perf_counter()
+    forecaster.fit(data.y, fh=list(range(1, setting.horizon + 1)))
+    seconds = time.perf_counter() - start
+    forecasts = rolling_forecasts(
+        forecaster,
+        data.y,
+        test,
+        trigger,
+        horizon=setting.horizon,
+        n_origins=run.n_origins,
+        refit=refit,
+        blank=False,
+    )
+    ours = forecast_metrics(forecasts, train, sp=setting.season, reference=reference)
+    clean = forecast_metrics(reference, train, sp=setting.season, reference=reference)
+    row = {
+        **asdict(run),
+        "rate": 0.0 if run.attack == "none" else RATE,
+        "n_steps": len(train),
+        "n_variables": train.shape[1],
+        "n_stretches": len(data.stretches),
+        **ours,
+        **{f"reference_{name}": value for name, value in clean.items()},
+        "seconds": seconds,
+        "robust_ts": __version__,
+        "torch": torch.__version__,
+        "machine": platform.machine(),
+    }
+    if hasattr(forecaster, "report_"):
+        row.update(_detection(forecaster.report_, data))
+    return row
+
+
+def _detection(report: Any, data: PoisonedSeries) -> dict[str, float]:
+    """Precision and recall over the steps of the history; nan where nothing can be counted."""
+    found = pd.DataFrame(False, index=data.mask.index, columns=data.mask.columns)
+    for row in report.rows:
+        if row["verdict"] == "poisoned":
+            found.loc[row["start"] : row["end"], row["variable"]] = True
+    both = float((found & data.mask).to_numpy().sum())
+    n_found, n_true = float(found.to_numpy().sum()), float(data.mask.to_numpy().sum())
+    return {
+        "precision": both / n_found if n_found else float("nan"),
+        "recall": both / n_true if n_true else float("nan"),
+        "found_share": n_found / found.size,
+    }
+
+
+def list_runs(
+    datasets: Sequence[str] = tuple(SETTINGS),
+    attacks: Sequence[str] = ATTACKS,
+    methods: Sequence[str] = METHODS,
+    seeds: Sequence[int] = (0, 1, 2),
+    epochs: int = 20,
+) -> list[ForecastRun]:
+    """List the runs; rivals, fitted anew at each origin, are run for the first seed only."""
+    for given, known, what in (
+        (datasets, SETTINGS, "data set"),
+        (attacks, ATTACKS, "attack"),
+        (methods, METHODS, "method"),
+    ):
+        for name in given:
+            if name not in known:
+                raise ValueError(f"Unknown {what} {name!r}; known: {', '.join(known)}.")
+    return [
+        ForecastRun(d, a, m, s, epochs)
+        for d in datasets
+        for s in seeds
+        for a in attacks
+        for m in methods
+        if m not in RIVALS or s == seeds[0]
+    ]
+
+
+def run_benchmark(
+    runs: Sequence[ForecastRun], path: str | Path, *, progress: bool = True
+) -> list[dict[str, Any]]:
+    """Do the runs that are not in the file yet, append their rows, and return all rows of the runs.
+
+    Parameters
+    ----------
+    runs : sequence of ForecastRun
+        What to run.
+    path : path
+        Results file, JSON lines; made where missing.
+    progress : bool, default=True
+        Show a bar with the time left.
+    """
+    path = Path(path)
+    done = {_key(row) for row in read_rows(path)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        for run in tqdm([r for r in runs if r.key not in done], disable=not progress):
+            file.write(json.dumps(execute(run)) + "\n")
+            file.flush()
+    wanted = {run.key for run in runs}
+    return [row for row in read_rows(path) if _key(row) in wanted]
+
+
+def _key(row: dict[str, Any]) -> str:
+    return ForecastRun(**{name: row[name] for name in ForecastRun.__dataclass_fields__}).key
+
+
+def tables(rows: Sequence[dict[str, Any]]) -> str:
+    """Put rows into Markdown: a line a data set, attack and method, means over the seeds."""
+    frame = pd.DataFrame(rows)
+    for name, order in (("method", METHODS), ("attack", ATTACKS)):
+        frame = frame.sort_values(name, key=lambda c, o=order: c.map(o.index), kind="stable")
+    frame = frame.sort_values("dataset", kind="stable")
+    # A forecast that the trigger drives away from the target is not attacked the less for it.
+    natural = np.maximum(0.0, frame.reference_attack_effect)
+    frame["net"] = np.maximum(0.0, frame.attack_effect - natural)
+    base = frame[frame.method == METHODS[0]].set_index(["dataset", "attack", "seed"])
+    lines = []
+    for (dataset, attack, method), part in frame.groupby(
+        ["dataset", "attack", "method"], sort=False
+    ):
+        line = {
+            "data": dataset,
+            "attack": attack,
+            "method": method,
+            "MASE": _spread(part.clean_mase),
+            "attacked MASE": _number(part.attacked_mase),
+            "MAE to target": _number(part.attacked_mae_target),
+            "effect %": _number(100 * part.attack_effect, 0),
+            "natural %": _number(100 * part.reference_attack_effect, 0),
+            "net %": _number(100 * part.net, 0),
+        }
+        for name in ("precision", "recall"):
+            known = part[name].dropna() if name in part else part.net.iloc[:0]
+            line[f"{name} %"] = _number(100 * known, 0) if len(known) else "-"
+        line["s"] = _number(part.seconds, 1)
+        if attack == "none":
+            for name in ("attacked MASE", "MAE to target", "effect %", "natural %", "net %"):
+                line[name] = "-"
+        lines.append(line)
+    return "\n\n".join([markdown_table(lines), _verdict(frame, base)])
+
+
+def _verdict(frame: pd.DataFrame, base: pd.DataFrame) -> str:
+    """Say how much of the undefended network's net effect is left, and what it costs."""
+    lines = []
+    ours = frame[frame.method == "e2abl"]
+    for (dataset, attack), part in ours.groupby(["dataset", "attack"], sort=False):
+        keys = [(dataset, attack, s) for s in part.seed if (dataset, attack, s) in base.index]
+        if not keys:
+            continue
+        plain = base.loc[keys]
+        cost = part.clean_mase.mean() / plain.clean_mase.mean() - 1
+        before, after = plain.net.mean(), part.net.mean()
+        cut = f"{1 - after / before:.0%}" if attack != "none" and before >= 0.05 else "-"
+        lines.append(
+            {
+                "data": dataset,
+                "attack": attack,
+                "net effect undefended %": f"{100 * before:.0f}" if attack != "none" else "-",
+                "E2ABL %": f"{100 * after:.0f}" if attack != "none" else "-",
+                "cut": cut,
+                "clean MASE against undefended": f"{cost:+.1%}",
+            }
+        )
+    return markdown_table(lines) if lines else "No runs of e2abl."
+
+
+def _number(values: Any, digits: int = 2) -> str:
+    return f"{float(np.mean(values)):.{digits}f}"
+
+
+def _spread(values: Any) -> str:
+    return f"{float(np.mean(values)):.2f} ± {float(np.std(values)):.2f}"

@@ -1,0 +1,55 @@
+"""Bridge planted stretches: the true course, as far as their surroundings tell it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def recovered(values: np.ndarray, places: Sequence[tuple[int, int]], season: int) -> np.ndarray:
+    """Bridge stretches from their two ends, on top of the last clean season where there is one.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_timesteps,)
+        A series; not changed.
+    places : sequence of (int, int)
+        First step, and step after the last one, of each stretch.
+    season : int
+        Steps of a season, 1 for none.
+
+    Returns
+    -------
+    ndarray of shape (n_timesteps,)
+        The series with these stretches replaced, bit-identical elsewhere.
+    """
+    out = values.copy()
+    bad = np.zeros(len(values), dtype=bool)
+    for start, stop in places:
+        bad[start:stop] = True
+    if bad.all():
+        return out
+    known = np.flatnonzero(~bad)
+    shape = _seasonal_profile(out, bad, season)
+    rest = out - shape
+    filled = np.interp(np.flatnonzero(bad), known, rest[known])
+    out[bad] = filled + shape[bad]
+    return out
+
+
+def _seasonal_profile(values: np.ndarray, bad: np.ndarray, season: int) -> np.ndarray:
+    """Mean of the nearest clean seasons at each planted step; zero elsewhere counts as level."""
+    shape = np.zeros(len(values))
+    if season <= 1:
+        return shape
+    # Local: the profile of the two clean seasons before and after, so that it may drift.
+    n = len(values)
+    clean = np.where(bad, np.nan, values)
+    offsets = [k * season for k in (-2, -1, 1, 2)]
+    shifted = np.full((len(offsets), n), np.nan)
+    for row, offset in zip(shifted, offsets, strict=True):
+        source = np.arange(n) + offset
+        inside = (source >= 0) & (source < n)
+        row[inside] = clean[source[inside]]
+    counts = (~np.isnan(shifted)).sum(axis=0)
+    totals = np.nansum(shifted, axis=0)
+    return np.where(counts > 0, totals / np.maximum(counts, 1), np.nanmean(clean))

@@ -1,0 +1,69 @@
+"""Every number of the forecaster's defense, in one place, each with its meaning and reason."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class StretchConstants:
+    """Constants of the search for planted stretches.
+
+    Parameters
+    ----------
+    motif : int, default=8
+        Steps of the motif that is searched for. Shorter ones recur by chance, longer ones miss
+        short plants; a stretch is widened afterwards.
+    order : int, default=6
+        Lags of the autoregression that says what was foreseen.
+    robust_steps : int, default=10
+        Steps of its reweighting; it settles in fewer.
+    clip : float, default=8.0
+        Largest step in usual units: one jump alone is no shape.
+    abrupt : float, default=0.75
+        Least mean squared surprise of a window that is searched, usual steps having about 1.
+    max_windows : int, default=3000
+        Windows that are compared, the most abrupt ones; bounds the cost.
+    seeds : int, default=25
+        Windows around which a motif is counted.
+    motifs : int, default=3
+        Motifs that are looked at in each view and at each level: the most frequent one may be
+        natural.
+    likeness : tuple of float, default=(0.999, 0.995, 0.98)
+        Correlations that count as alike: exact copies, and copies on top of the series' own
+        course. From 0.95 on natural slopes of smooth series count as well.
+    min_places : int, default=4
+        Fewest places of a motif: three coincidences happen.
+    alarm : float, default=0.66
+        Least score worth verifying; recurring three times as often as by chance gives 0.67
+        before diversity and cohesion.
+    companion : float, default=0.95
+        Correlation with a track's own motif at the moments of a group from which its stretch joins.
+    max_groups : int, default=12
+        Groups that are sought at most: a trigger of its own for each of several variables.
+    max_reach : int, default=16
+        Steps a stretch is widened to each side at most.
+    verify_share : float, default=0.4
+        Share of the epochs after which the network trained without the stretches judges them.
+    unforeseen : float, default=0.35
+        A stretch is contradicted where the network's error at it is beyond this quantile of its
+        errors elsewhere.
+    contradicted_share : float, default=0.5
+        Share of a group's stretches that the network must contradict: most of them.
+    """
+
+    motif: int = 8
+    order: int = 6
+    robust_steps: int = 10
+    clip: float = 8.0
+    abrupt: float = 0.75
+    max_windows: int = 3000
+    seeds: int = 25
+    motifs: int = 3
+    likeness: tuple[float, ...] = (0.999, 0.995, 0.98)
+    min_places: int = 4
+    alarm: float = 0.66
+    companion: float = 0.95
+    max_groups: int = 12
+    max_reach: int = 16
+    verify_share: float = 0.4
+    unforeseen: float = 0.35
+    contradicted_share: float = 0.5

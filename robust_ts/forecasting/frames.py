@@ -1,0 +1,123 @@
+"""From sktime's data frames to tracks and back."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from sktime.datatypes import get_cutoff
+
+from robust_ts.forecasting.windows import Track
+
+
+def instances(frame: pd.DataFrame) -> Iterator[tuple[tuple, pd.DataFrame]]:
+    """Walk over the instances of a data frame: name and part with a flat time index."""
+    if not isinstance(frame.index, pd.MultiIndex):
+        yield (), frame
+        return
+    levels = list(range(frame.index.nlevels - 1))
+    for name, part in frame.groupby(level=levels, sort=False):
+        key = name if isinstance(name, tuple) else (name,)
+        yield key, part.droplevel(levels)
+
+
+def tracks_of(y: pd.DataFrame, X: pd.DataFrame | None) -> list[Track]:
+    """Split a data frame into tracks: instance by instance, variable by variable.
+
+    Parameters
+    ----------
+    y : DataFrame
+        Series, with a flat index or with instances in the upper levels.
+    X : DataFrame or None
+        Exogenous variables over the same instances, for the same steps or more. Steps that are
+        missing get the last known values.
+
+    Returns
+    -------
+    list of Track
+        In the order of the instances and columns.
+    """
+    parts = {} if X is None else dict(instances(X))
+    tracks = []
+    for name, part in instances(y):
+        known = np.empty((len(part), 0))
+        if X is not None:
+            times = part.index
+            ahead = parts[name].index
+            known_frame = parts[name].reindex(times.append(ahead[ahead > times[-1]]))
+            known = known_frame.ffill().bfill().to_numpy(dtype=float)
+        tracks += [
+            Track(part[column].to_numpy(dtype=float), known, (*name, column)) for column in part
+        ]
+    return tracks
+
+
+def check_regular(y: pd.DataFrame) -> None:
+    """Refuse series with gaps or of mixed frequency: a window counts steps, not time.
+
+    Raises
+    ------
+    ValueError
+        Names the instance and the first place where a step is missing, and what to do.
+    """
+    for name, part in instances(y):
+        index = part.index
+        gap = _first_gap(index)
+        if gap is not None:
+            where = f" of instance {name}" if name else ""
+            raise ValueError(
+                f"y{where} is not regular in time: after {index[gap]} comes {index[gap + 1]}. "
+                "Windows count steps, so every step must be there and of the same length; "
+                "resample or fill the gaps first, for example with y.asfreq(...).interpolate()."
+            )
+
+
+def _first_gap(index: pd.Index) -> int | None:
+    """Position before the first irregular step, or None."""
+    if isinstance(index, pd.DatetimeIndex):
+        if len(index) < 3 or index.freq is not None or pd.infer_freq(index) is not None:
+            return None
+        steps = np.diff(index.asi8)
+    elif isinstance(index, pd.PeriodIndex):
+        steps = np.diff(index.asi8)
+    else:
+        steps = np.diff(index.to_numpy())
+    usual = np.sort(steps)[len(steps) // 2] if len(steps) else 0
+    odd = np.flatnonzero(steps != usual)
+    return int(odd[0]) if len(odd) else None
+
+
+def ends_of(y: pd.DataFrame) -> list[pd.Index]:
+    """Last time of each instance, as an index of length 1 that keeps the frequency."""
+    return [get_cutoff(part, return_index=True) for _, part in instances(y)]
+
+
+def as_frame(
+    values: np.ndarray, y: pd.DataFrame, times: Sequence[pd.Index], columns: pd.Index
+) -> pd.DataFrame:
+    """Put forecasts of shape (n_tracks, n_times, n_outputs) into a data frame.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_tracks, n_times, n_outputs)
+        Tracks in the order of `tracks_of`.
+    y : DataFrame
+        The data that the tracks are of.
+    times : sequence of Index of length n_times
+        Forecast times of each instance.
+    columns : Index of length n_variables * n_outputs
+        Columns, variable by variable.
+
+    Returns
+    -------
+    DataFrame
+        Rows instance by instance, in order of time.
+    """
+    n_variables = y.shape[1]
+    shape = (-1, n_variables, *values.shape[1:])
+    table = values.reshape(shape).transpose(0, 2, 1, 3).reshape(-1, len(columns))
+    index = times[0]
+    if isinstance(y.index, pd.MultiIndex):
+        names = [name for name, _ in instances(y)]
+        tuples = [(*name, t) for name, own in zip(names, times, strict=True) for t in own]
+        index = pd.MultiIndex.from_tuples(tuples, names=y.index.names)
+    return pd.DataFrame(table, index=index, columns=columns)

@@ -1,0 +1,237 @@
+"""What a forecaster is worth: on untouched series, and when the attacker calls."""
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sktime.performance_metrics.forecasting import (
+    mean_absolute_error,
+    mean_absolute_scaled_error,
+    mean_squared_error,
+)
+
+from robust_ts.forecasting.attacks import StaticTrigger, as_values
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """Forecasts from several origins, each with and without the trigger in sight.
+
+    Parameters
+    ----------
+    truth : ndarray of shape (n_origins, horizon, n_variables)
+        What really followed.
+    clean : ndarray of the same shape
+        Forecasts from the untouched history.
+    attacked : ndarray of the same shape or None
+        Forecasts with the trigger in the last steps of the history.
+    wanted : ndarray of shape (n_origins, target_length or less, n_variables) or None
+        What the attacker wants.
+    blank : ndarray of the shape of ``clean`` or None
+        Forecasts with a trigger without shape in its place.
+    """
+
+    truth: np.ndarray
+    clean: np.ndarray
+    attacked: np.ndarray | None = None
+    wanted: np.ndarray | None = None
+    blank: np.ndarray | None = None
+
+
+def rolling_forecasts(
+    forecaster: Any,
+    y_train: Any,
+    y_test: Any,
+    trigger: StaticTrigger | None = None,
+    *,
+    horizon: int,
+    n_origins: int = 10,
+    refit: bool = False,
+    blank: bool = True,
+) -> Forecasts:
+    """Forecast from several origins in the test part, as it is and with the trigger.
+
+    Parameters
+    ----------
+    forecaster : forecaster
+        Fitted on ``y_train`` for ``fh=1..horizon``; is not changed.
+    y_train : Series or DataFrame
+        What it was fitted on, poisoned or not.
+    y_test : Series or DataFrame
+        The untouched continuation.
+    trigger : StaticTrigger, default=None
+        Fitted on the same variables; None for no attack.
+    horizon : int
+        Steps ahead.
+    n_origins : int, default=10
+        Origins, evenly over the test part.
+    refit : bool, default=False
+        Fit a clone at every origin, for methods that cannot take up new data otherwise; else
+        ``update(update_params=False)``.
+    blank : bool, default=True
+        Forecast with a trigger without shape as well; a reference needs that.
+
+    Returns
+    -------
+    Forecasts
+        Truth, forecasts and wishes.
+    """
+    values = as_values(y_test)
+    first = 1 + (0 if trigger is None else int(trigger.trigger_length) + trigger.context)
+    last = len(values) - horizon
+    if last < first:
+        raise ValueError(
+            f"y_test has {len(values)} steps, and {first + horizon} are needed for a horizon of "
+            f"{horizon}. Give a longer test part."
+        )
+    origins = np.unique(np.linspace(first, last, n_origins).round().astype(int))
+
+    def forecast(seen: np.ndarray) -> np.ndarray:
+        return _forecast(forecaster, y_train, _like(y_test, seen), horizon, refit)
+
+    truth = np.stack([values[o : o + horizon] for o in origins])
+    clean = np.stack([forecast(values[:o]) for o in origins])
+    if trigger is None:
+        return Forecasts(truth, clean)
+    bad = [trigger.triggered(values[:o]) for o in origins]
+    flat = [trigger.blanked(values[:o]) for o in origins] if blank else []
+    return Forecasts(
+        truth,
+        clean,
+        attacked=np.stack([forecast(b) for b in bad]),
+        wanted=np.stack([trigger.wanted(b, c) for b, c in zip(bad, clean, strict=True)]),
+        blank=np.stack([forecast(f) for f in flat]) if flat else None,
+    )
+
+
+def _like(y: Any, values: np.ndarray) -> Any:
+    """Put the first values of a series into its own container."""
+    part = y.iloc[: len(values)]
+    if isinstance(y, pd.DataFrame):
+        return pd.DataFrame(values, index=part.index, columns=y.columns)
+    return pd.Series(values[:, 0], index=part.index, name=y.name)
+
+
+def _forecast(forecaster: Any, y_train: Any, seen: Any, horizon: int, refit: bool) -> np.ndarray:
+    fh = list(range(1, horizon + 1))
+    if refit:
+        model = forecaster.clone().fit(pd.concat([y_train, seen]), fh=fh)
+    else:
+        model = deepcopy(forecaster).update(seen, update_params=False)
+    return as_values(model.predict(fh=fh))
+
+
+def forecast_metrics(
+    forecasts: Forecasts, y_train: Any, *, sp: int = 1, reference: Forecasts | None = None
+) -> dict[str, float]:
+    """Measure forecasts, averaged over origins and variables.
+
+    Parameters
+    ----------
+    forecasts : Forecasts
+        Of the forecaster that is measured.
+    y_train : Series or DataFrame
+        Clean training part; gives the standard deviations and the scale of MASE.
+    sp : int, default=1
+        Season of MASE.
+    reference : Forecasts, default=None
+        Of the same forecaster trained on the clean history, at the same origins: its forecasts
+        with a trigger without shape are what the attacker wants to displace.
+
+    Returns
+    -------
+    dict of str to float
+        ``clean_mae`` and ``clean_rmse`` (in standard deviations of each variable),
+        ``clean_mase``; with a trigger ``attacked_mae_target`` (distance to what the attacker
+        wants; small is bad), ``attacked_mae_truth``, ``attacked_mase``; with a reference
+        ``attack_effect``: how far the forecast with the trigger in sight lies from the
+        reference's with a blank in its place towards the attacker's, 0 not at all, 1 all the way.
+        The reference itself has a natural effect: a trigger is also a disturbance.
+    """
+    train = as_values(y_train)
+    scale = train.std(axis=0)
+    unit = np.where(scale > 0, scale, 1.0)
+    out = {
+        "clean_mae": _each(mean_absolute_error, forecasts.truth / unit, forecasts.clean / unit),
+        "clean_rmse": _each(mean_squared_error, forecasts.truth / unit, forecasts.clean / unit)
+        ** 0.5,
+        "clean_mase": _mase(forecasts.truth, forecasts.clean, train, sp),
+    }
+    if forecasts.attacked is None or forecasts.wanted is None:
+        return out
+    length = forecasts.wanted.shape[1]
+    ours = forecasts.attacked[:, :length] / unit
+    wish = forecasts.wanted / unit
+    out["attacked_mae_target"] = _each(mean_absolute_error, wish, ours)
+    out["attacked_mae_truth"] = _each(
+        mean_absolute_error, forecasts.truth / unit, forecasts.attacked / unit
+    )
+    out["attacked_mase"] = _mase(forecasts.truth, forecasts.attacked, train, sp)
+    if reference is not None and reference.wanted is not None:
+        assert reference.blank is not None
+        base, wish = reference.blank[:, :length] / unit, reference.wanted / unit
+        room = float(((wish - base) ** 2).sum())
+        moved = float(((ours - base) * (wish - base)).sum())
+        out["attack_effect"] = moved / room if room > 0 else float("nan")
+    return out
+
+
+def evaluate_forecasts(
+    forecaster: Any,
+    y_train: Any,
+    y_test: Any,
+    trigger: StaticTrigger | None = None,
+    *,
+    horizon: int,
+    n_origins: int = 10,
+    refit: bool = False,
+    sp: int = 1,
+    reference: Forecasts | None = None,
+    y_clean: Any = None,
+) -> dict[str, float]:
+    """Measure a fitted forecaster on untouched and on triggered histories.
+
+    Parameters
+    ----------
+    forecaster, y_train, y_test, trigger, horizon, n_origins, refit
+        As in :func:`rolling_forecasts`.
+    sp, reference
+        As in :func:`forecast_metrics`.
+    y_clean : Series or DataFrame, default=None
+        Training part before it was poisoned, for the units; None takes ``y_train``.
+
+    Returns
+    -------
+    dict of str to float
+        As :func:`forecast_metrics`.
+
+    Examples
+    --------
+    >>> from robust_ts.forecasting import evaluate_forecasts
+    >>> from sktime.datasets import load_airline
+    >>> from sktime.forecasting.naive import NaiveForecaster
+    >>> y = load_airline()
+    >>> forecaster = NaiveForecaster(sp=12).fit(y[:108], fh=[1, 2, 3])
+    >>> rates = evaluate_forecasts(forecaster, y[:108], y[108:], horizon=3, sp=12)
+    >>> round(rates["clean_mase"], 1)
+    1.2
+    """
+    forecasts = rolling_forecasts(
+        forecaster, y_train, y_test, trigger, horizon=horizon, n_origins=n_origins, refit=refit
+    )
+    units = y_train if y_clean is None else y_clean
+    return forecast_metrics(forecasts, units, sp=sp, reference=reference)
+
+
+def _each(metric: Any, truth: np.ndarray, forecast: np.ndarray) -> float:
+    """Apply one of sktime's metrics to all origins, steps and variables."""
+    n_variables = truth.shape[-1]
+    return float(metric(truth.reshape(-1, n_variables), forecast.reshape(-1, n_variables)))
+
+
+def _mase(truth: np.ndarray, forecast: np.ndarray, train: np.ndarray, sp: int) -> float:
+    n_variables = truth.shape[-1]
+    shaped = truth.reshape(-1, n_variables), forecast.reshape(-1, n_variables)
+    return float(mean_absolute_scaled_error(*shaped, y_train=train, sp=sp))

@@ -1,0 +1,59 @@
+"""Real series for forecasting, from the folder that ROBUST_TS_DATA names."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from robust_ts.datasets import DATA_VARIABLE, DatasetNotFoundError
+
+_FILES = {
+    "exchange-rate": "forecast_exchange_rate.npz",
+    "national-illness": "forecast_national_illness.npz",
+    "m4-hourly": "forecast_m4_hourly.npz",
+}
+
+#: Columns of the illness data: two rates and two counts of patients.
+_ILLNESS = (0, 1, 2, 4)
+
+
+def load_series(name: str) -> pd.DataFrame:
+    """Load the part of a real data set that the benchmark uses.
+
+    Parameters
+    ----------
+    name : {"exchange-rate", "national-illness", "m4-hourly"}
+        The last 1500 days of four currencies; 966 weeks of four series of the illness data; eight
+        of the hourly M4 series of full length, 1008 hours.
+
+    Returns
+    -------
+    DataFrame of shape (n_timesteps, n_variables)
+        With an integer index.
+
+    Raises
+    ------
+    DatasetNotFoundError
+        If the folder or the file is not there (a ``ValueError``).
+    """
+    if name not in _FILES:
+        raise DatasetNotFoundError(f"Unknown series {name!r}; known: {', '.join(_FILES)}.")
+    root = os.environ.get(DATA_VARIABLE)
+    file = Path(root or "").expanduser() / "forecasting" / _FILES[name]
+    if not root or not file.is_file():
+        raise DatasetNotFoundError(
+            f"The series {name!r} is not here: {DATA_VARIABLE} must name a folder that holds "
+            f"forecasting/{_FILES[name]} (arrays: see docs/forecasting.md)."
+        )
+    with np.load(file, allow_pickle=False) as archive:
+        if name == "m4-hourly":
+            whole = np.isfinite(archive["train"]).all(axis=1)
+            both = np.concatenate([archive["train"], archive["test"]], axis=1)[whole]
+            values = both[::30][:8].T
+        elif name == "national-illness":
+            values = archive["values"][:, _ILLNESS]
+        else:
+            values = archive["values"][-1500:, :4]
+    columns = [f"v{i}" for i in range(values.shape[1])]
+    return pd.DataFrame(values.astype(float), columns=columns)

@@ -1,0 +1,72 @@
+import json
+from dataclasses import replace
+
+import pytest
+from sktime.forecasting.naive import NaiveForecaster
+
+from robust_ts import cli
+from robust_ts.datasets import DatasetNotFoundError
+from robust_ts.forecasting import benchmark
+from robust_ts.forecasting.benchmark import METHODS, Setting, list_runs, run_benchmark, tables
+from robust_ts.forecasting.series import load_series
+from tests.forecasting._planted import walks
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Replace data and methods: only the bookkeeping is tested."""
+    fits = []
+
+    def make(method, setting, seed, epochs):
+        fits.append(method)
+        return NaiveForecaster(), False
+
+    monkeypatch.setattr(benchmark, "make_forecaster", make)
+    monkeypatch.setattr(benchmark, "load_series", lambda name: walks(200))
+    monkeypatch.setattr(benchmark, "SETTINGS", {"walks": Setting(12, 7, 1, 60)})
+    for cached in (benchmark._attacked, benchmark._reference):
+        cached.cache_clear()
+    yield fits
+    for cached in (benchmark._attacked, benchmark._reference):
+        cached.cache_clear()
+
+
+def test_finished_runs_are_not_run_again_and_the_tables_hold_all(quick, tmp_path, capsys):
+    runs = list_runs(("walks",), ("none", "static"), ("undefended", "e2abl"), (0, 1))
+    runs = [replace(run, n_origins=2) for run in runs]
+    path = tmp_path / "rows.jsonl"
+    rows = run_benchmark(runs, path, progress=False)
+    assert len(rows) == len(runs) == 8
+    n_fits = len(quick)
+    assert run_benchmark(runs, path, progress=False) == rows
+    assert len(quick) == n_fits
+    text = tables(rows)
+    assert text.count("| walks") == 4 + 2
+    assert json.loads(path.read_text().splitlines()[0])["n_stretches"] == 0
+    command = ["bench", "forecasting", "--rows", str(path), "--tables-only", "--datasets", "walks"]
+    assert cli.main(command) == 0
+    assert capsys.readouterr().out.strip() == text
+
+
+def test_unknown_names_are_errors(capsys):
+    with pytest.raises(ValueError, match="Unknown attack 'statc'; known: none, static"):
+        list_runs(attacks=("statc",))
+    assert cli.main(["bench", "forecasting", "--datasets", "weather"]) == 1
+    assert "Unknown data set 'weather'" in capsys.readouterr().err
+
+
+def test_every_method_and_attack_can_be_built():
+    for method in METHODS:
+        assert hasattr(benchmark.make_forecaster(method, Setting(8, 2, 1, 10), 0, 1)[0], "fit")
+    for attack in benchmark.ATTACKS:
+        assert hasattr(benchmark.make_trigger(attack, 0, 12), "triggered")
+
+
+def test_a_missing_folder_is_named(monkeypatch):
+    monkeypatch.delenv("ROBUST_TS_DATA", raising=False)
+    with pytest.raises(DatasetNotFoundError, match="ROBUST_TS_DATA"):
+        load_series("exchange-rate")
+    with pytest.raises(DatasetNotFoundError, match="known: exchange-rate"):
+        load_series("weather")

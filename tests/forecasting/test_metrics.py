@@ -1,0 +1,56 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sktime.forecasting.naive import NaiveForecaster
+
+from robust_ts.forecasting import StaticTrigger, evaluate_forecasts
+from robust_ts.forecasting.metrics import Forecasts, forecast_metrics, rolling_forecasts
+from tests.forecasting._planted import walks
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+
+
+def test_forecasts_are_compared_with_what_followed():
+    y = pd.DataFrame({"y": np.arange(60.0)})
+    naive = NaiveForecaster().fit(y[:40], fh=[1, 2])
+    found = rolling_forecasts(naive, y[:40], y[40:], horizon=2, n_origins=4)
+    np.testing.assert_allclose(found.truth - found.clean, np.tile([[1.0], [2.0]], (4, 1, 1)))
+    assert forecast_metrics(found, y[:40])["clean_mase"] == pytest.approx(1.5)
+    again = rolling_forecasts(naive, y[:40], y[40:], horizon=2, n_origins=4, refit=True)
+    np.testing.assert_allclose(found.clean, again.clean)
+
+
+def test_the_trigger_is_in_sight_at_every_origin():
+    y = walks(100)
+    trigger = StaticTrigger(random_state=0).fit(y)
+    naive = NaiveForecaster().fit(y[:60], fh=[1, 2, 3])
+    found = rolling_forecasts(naive, y[:60], y[60:], trigger, horizon=3, n_origins=5)
+    anchor = found.wanted[:, 0] - trigger.target_[0]
+    np.testing.assert_allclose(found.attacked[:, 0], anchor + trigger.trigger_[-1])
+    np.testing.assert_allclose(found.blank[:, 0], anchor)
+
+
+def test_the_effect_is_0_unmoved_and_1_at_the_wish():
+    rng = np.random.default_rng(0)
+    truth, wish = rng.normal(size=(2, 5, 3, 2))
+    base = Forecasts(truth, truth, truth, wish, blank=truth)
+    train = rng.normal(size=(50, 2))
+    frame = pd.DataFrame(train)
+
+    def effect(attacked):
+        ours = Forecasts(truth, truth, attacked, wish)
+        return forecast_metrics(ours, frame, reference=base)
+
+    assert effect(truth)["attack_effect"] == pytest.approx(0)
+    assert effect(wish)["attack_effect"] == pytest.approx(1)
+    assert effect((truth + wish) / 2)["attack_effect"] == pytest.approx(0.5)
+    assert effect(wish)["attacked_mae_target"] == pytest.approx(0)
+    assert effect(truth)["attacked_mase"] == pytest.approx(0)
+
+
+def test_too_short_a_test_part_is_an_error():
+    y = walks(60)
+    naive = NaiveForecaster().fit(y[:50], fh=[1])
+    trigger = StaticTrigger(random_state=0).fit(y)
+    with pytest.raises(ValueError, match="14 are needed"):
+        evaluate_forecasts(naive, y[:50], y[50:], trigger, horizon=8)
