@@ -86,6 +86,8 @@ class E2ABLClassifier(BaseNeuralClassifier):
     True
     """
 
+    _constants = DefenseConstants()  # the ablation overrides this, users need not
+
     def __init__(
         self, backbone: Any = "inception", *, isolation: str = "groups", **shared: Any
     ) -> None:
@@ -98,7 +100,7 @@ class E2ABLClassifier(BaseNeuralClassifier):
             raise ValueError(f"isolation must be 'groups' or 'low-loss', got {self.isolation!r}.")
 
     def _train(self, job: FitJob, seeds: list[int]) -> tuple[nn.Module, History]:
-        constants = DefenseConstants()
+        constants = self._constants
         ledger = Ledger(job.data.y)
         trap, history = _train_trap(job, seeds[1], ledger, constants)
         proposals, suspects = self._propose(job, ledger, seeds[2], constants)

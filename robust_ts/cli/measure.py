@@ -32,8 +32,9 @@ def add_commands(commands: Any) -> None:
     )
     bench.add_argument(
         "grid",
-        help="smoke (minutes, bundled data), development, check, public, images; or speed, or "
-        "forecasting",
+        help="smoke (minutes, bundled data), development, check, public, images; ablation, "
+        "sensitivity (of the proposals alone), ablation-fits, sensitivity-fits; calibration; or "
+        "speed, or forecasting",
     )
     bench.add_argument("--rows", help="results file, JSON lines (default: runs/GRID.jsonl)")
     bench.add_argument("--jobs", type=int, default=1, help="processes of one thread each")
@@ -67,7 +68,7 @@ def _restricted(grid: Any, arguments: argparse.Namespace) -> Any:
 
 
 def _bench(arguments: argparse.Namespace) -> None:
-    from robust_ts.evaluation import benchmark, summary
+    from robust_ts.evaluation import ablation, benchmark, calibration, summary
     from robust_ts.evaluation.speed import speed_table
 
     if arguments.grid == "speed":
@@ -76,15 +77,22 @@ def _bench(arguments: argparse.Namespace) -> None:
     if arguments.grid == "forecasting":
         _bench_forecasting(arguments)
         return
-    if arguments.grid not in benchmark.GRIDS:
-        known = ", ".join([*benchmark.GRIDS, "speed", "forecasting"])
-        raise ValueError(f"Unknown grid {arguments.grid!r}; known: {known}.")
-    grid = _restricted(benchmark.GRIDS[arguments.grid], arguments)
+    kinds = [
+        (benchmark.GRIDS, benchmark.run_grid, summary.tables),
+        (ablation.FITS, benchmark.run_grid, ablation.fits_table),
+        (ablation.PROPOSALS, ablation.run_grid, ablation.tables),
+        (calibration.GRIDS, calibration.run_grid, calibration.tables),
+    ]
+    known = {name: (grids[name], run, show) for grids, run, show in kinds for name in grids}
+    if arguments.grid not in known:
+        names = ", ".join([*known, "speed", "forecasting"])
+        raise ValueError(f"Unknown grid {arguments.grid!r}; known: {names}.")
+    grid, run_grid, show = known[arguments.grid]
+    grid = _restricted(grid, arguments)
     rows = arguments.rows or f"runs/{arguments.grid}.jsonl"
     if not arguments.tables_only:
-        benchmark.run_grid(grid, rows, n_jobs=arguments.jobs)
-    runs = summary.add_references(benchmark.rows_of(grid, rows))
-    print(summary.overview(runs), summary.details(runs, grid.defenses), sep="\n\n")
+        run_grid(grid, rows, n_jobs=arguments.jobs)
+    print(show(grid, rows))
 
 
 def _bench_forecasting(arguments: argparse.Namespace) -> None:

@@ -2,6 +2,19 @@
 
 from dataclasses import dataclass
 
+#: Factors of the score of a group.
+EVIDENCE = ("contradiction", "diversity", "agreement", "explained", "cohesion")
+
+#: Families of views.
+VIEWS = ("raw", "smooth", "local", "global", "halves")
+
+#: All that can be left out of the method, to see what it is worth.
+STAGES = (
+    *EVIDENCE,
+    *("weights", *VIEWS, "refinement"),
+    *("redraw", "lead", "verify", "recover"),
+)
+
 
 @dataclass(frozen=True)
 class DefenseConstants:
@@ -62,6 +75,16 @@ class DefenseConstants:
         Epochs between two recoveries of labels.
     low_loss_share : float, default=0.05
         Share of all samples that the low-loss isolation proposes. Used for comparison only.
+    without : frozenset of str, default=frozenset()
+        What is left out, for the ablation: names among `STAGES`. A factor of the evidence counts
+        as 1; without ``"weights"`` all views weigh the same; without ``"refinement"`` few classes
+        are not split; without ``"verify"`` what alarms is believed; without ``"recover"`` a
+        confirmed group stays out for good.
+
+    Raises
+    ------
+    ValueError
+        If ``without`` names something unknown, or every view from which groups are started.
     """
 
     trap_share: float = 0.06
@@ -85,3 +108,20 @@ class DefenseConstants:
     recover_probability: float = 0.5
     recover_every: int = 3
     low_loss_share: float = 0.05
+    without: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        unknown = sorted(self.without - set(STAGES))
+        if unknown:
+            raise ValueError(f"Unknown stages {unknown} in without; known: {', '.join(STAGES)}.")
+        if self.without >= {"raw", "local", "global"}:
+            raise ValueError("without must leave one of the views raw, local and global.")
+
+    def factor(self, name: str, value: float) -> float:
+        """Give a factor of the evidence, or 1 where it is left out."""
+        return 1.0 if name in self.without else value
+
+    def sees(self, view: str) -> bool:
+        """Tell whether a view, such as ``"raw"`` or ``"raw-first"``, is used."""
+        family, _, half = view.partition("-")
+        return family not in self.without and not (half and "halves" in self.without)

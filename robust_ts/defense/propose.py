@@ -90,10 +90,13 @@ def propose(
     list of Proposal
         At most one a class.
     """
-    maps = {name: kernel_map(v, constants.n_landmarks, seed) for name, v in views.items()}
+    seen = {name: view for name, view in views.items() if constants.sees(name)}
+    maps = {name: kernel_map(v, constants.n_landmarks, seed) for name, v in seen.items()}
     values = _project(views["raw"], constants.projection, seed)
     whole = [maps[name] for name in WHOLE_VIEWS if name in maps]
     n_parts = -(-constants.least_classes // (n_classes - 1))
+    if "refinement" in constants.without:
+        n_parts = 1
     shared = None
     if n_parts == 1:
         shared = Witnesses.of(list(maps.values()), labels, n_classes, constants)
@@ -173,13 +176,17 @@ def score_group(
     agreed = float(np.clip(agreed, 0.0, 1.0))
     told = witnesses.explained(model.rows[label][inside], other.argmax(axis=1)[inside])
     # Spread parts natural groups off best; agreement and explained are two looks at one thing.
-    score = max(0.0, contradiction) * spread**2 * np.sqrt(agreed * told)
+    counted = constants.factor
+    score = counted("contradiction", max(0.0, contradiction)) * counted("diversity", spread**2)
+    score = score * np.sqrt(counted("agreement", agreed) * counted("explained", told))
     if best is not None and score <= best.score:
         return Proposal(label, group, contradiction, spread, agreed, told, 0.0, 0.0)
     rng = np.random.default_rng(seed)
     others = _capped(np.flatnonzero(model.labels != label), constants.sample_cap, rng)
     one = cohesion(values, _capped(group, constants.sample_cap, rng), others)
-    return Proposal(label, group, contradiction, spread, agreed, told, one, score * one)
+    return Proposal(
+        label, group, contradiction, spread, agreed, told, one, score * counted("cohesion", one)
+    )
 
 
 def _redrawn(
@@ -190,7 +197,7 @@ def _redrawn(
     others = _capped(
         np.flatnonzero(labels != best.label), constants.sample_cap, np.random.default_rng(seed)
     )
-    if best.cohesion < constants.clear_pattern:
+    if "redraw" in constants.without or best.cohesion < constants.clear_pattern:
         return best
     group, doubtful = purified(values, best.members, rows, others, constants.doubt)
     shared = len(np.intersect1d(group, best.members)) / len(np.union1d(group, best.members))
@@ -217,7 +224,7 @@ def alarms(proposals: Sequence[Proposal], constants: DefenseConstants) -> list[P
     """
     ranked = sorted(proposals, key=lambda p: -p.score)
     loud = [p for p in ranked if p.score >= constants.alarm]
-    if loud or len(ranked) <= constants.least_classes:
+    if loud or len(ranked) <= constants.least_classes or "lead" in constants.without:
         return loud  # too few other classes to say what is usual
     leads = ranked[0].score >= constants.lead * ranked[1].score
     return ranked[:1] if leads and ranked[0].score >= constants.faint else []

@@ -46,6 +46,8 @@ def agreeing(
     ndarray of bool of shape (n_samples,)
         Suspects to be trained on as they are.
     """
+    if "recover" in constants.without:
+        return np.zeros_like(suspect)
     given = probabilities[np.arange(len(labels)), labels]
     return suspect & (given >= constants.recover_probability)
 
@@ -107,6 +109,8 @@ def recover(
     Recovery
         Labels and samples for the next epochs; samples that are no suspects keep both.
     """
+    if "recover" in constants.without:
+        return Recovery(labels, ~suspect, np.zeros_like(suspect))
     predicted = probabilities.argmax(axis=1)
     sure = probabilities.max(axis=1) >= constants.recover_probability
     relabelled = suspect & ~doubtful & sure & (predicted != labels)
@@ -138,12 +142,15 @@ def suspicion_of(
     -------
     ndarray of shape (n_samples,)
         0 (clean) to 1. A confirmed member's is the probability that its label is wrong; a member
-        of a group that was not confirmed stays below one half.
+        of a group that was not confirmed has 0.4 times the score of the group, or more where the
+        network doubts its label, and stays below one half.
     """
     wrong = 1.0 - probabilities[np.arange(len(labels)), labels]
     suspicion = 0.1 * wrong
     for proposal in proposals:
-        suspicion[proposal.members] = 0.4 * proposal.score * wrong[proposal.members]
+        # A network that learned the trigger finds nothing wrong: only the score tells.
+        below = 0.4 * proposal.score
+        suspicion[proposal.members] = np.maximum(suspicion[proposal.members], below)
     for proposal in confirmed:
         suspicion[proposal.members] = wrong[proposal.members]
     return np.clip(suspicion, 0.0, 1.0)

@@ -60,6 +60,8 @@ def verify(
     list of Proposal
         Those contradicted by the majority, and with confidence.
     """
+    if "verify" in constants.without:
+        return list(proposals)
     return [
         p
         for p in proposals

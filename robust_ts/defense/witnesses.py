@@ -44,6 +44,8 @@ class Witnesses:
         alone = np.sum([[m.leave_one_out() for m in level] for level in models], axis=0)
         right = np.clip((alone.argmax(axis=2) == labels).mean(axis=1), 0.01, 0.99)
         weights = np.maximum(np.log(right / (1 - right) * max(n_classes - 1, 1)), 1e-3)
+        if "weights" in constants.without:
+            weights = np.ones(len(maps))
         return cls(models, weights / weights.sum() * len(maps), alone)
 
     def without(self, label: int, group: np.ndarray) -> np.ndarray:

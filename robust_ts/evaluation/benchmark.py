@@ -6,8 +6,9 @@ it; a run that is in the file already is not run again.
 
 import json
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ from tqdm.auto import tqdm
 
 from robust_ts import __version__
 from robust_ts.attacks import TRIGGERS
-from robust_ts.evaluation.experiment import make_experiment
+from robust_ts.evaluation.experiment import Experiment, make_experiment
 from robust_ts.evaluation.metrics import evaluate_backdoor
+from robust_ts.evaluation.variants import VARIANT, variant_classifier
 
 #: The attacks of the public grid, in its order.
 GRID_TRIGGERS = tuple(TRIGGERS)[:6]
@@ -103,8 +105,21 @@ class Run:
         """Identify the run in a file of results."""
         return json.dumps(asdict(self), sort_keys=True)
 
+    def experiment(self, unused: str = "noise") -> Experiment:
+        """Load the data and attack them; ``unused`` names a trigger that fits the data."""
+        attack = unused if self.trigger == "none" else self.trigger  # rate 0 stamps nothing
+        return make_experiment(
+            self.dataset,
+            attack,
+            rate=self.rate,
+            mode=self.mode,
+            max_train=self.max_train,
+            seed=self.seed,
+        )
 
-_SMALL: dict[str, dict[str, Any]] = {
+
+#: Small networks, one setting for each backbone.
+SMALL: dict[str, dict[str, Any]] = {
     "cnn": {"backbone_params": {"filters": [32, 64, 32]}, "learning_rate": 3e-3},
     "inception": {"backbone_params": {"filters": 8, "bottleneck": 8, "depth": 3}},
     "resnet": {"backbone_params": {"filters": [16, 32, 32]}},
@@ -124,13 +139,13 @@ _CHECK_SETS = (
 #: ``images`` holds at most 2000 training images of digits and MNIST.
 GRIDS: dict[str, Grid] = {
     "smoke": Grid(
-        ("ItalyPowerDemand", "JapaneseVowels"), triggers=("patch", "noise"), settings=_SMALL
+        ("ItalyPowerDemand", "JapaneseVowels"), triggers=("patch", "noise"), settings=SMALL
     ),
     "development": Grid(
-        _SETS, rates=(0.0, 0.05, 0.1), seeds=(0, 1, 2), max_train=600, settings=_SMALL
+        _SETS, rates=(0.0, 0.05, 0.1), seeds=(0, 1, 2), max_train=600, settings=SMALL
     ),
     "check": Grid(
-        _CHECK_SETS, rates=(0.0, 0.05, 0.1), seeds=(0, 1, 2), max_train=600, settings=_SMALL
+        _CHECK_SETS, rates=(0.0, 0.05, 0.1), seeds=(0, 1, 2), max_train=600, settings=SMALL
     ),
     "public": Grid(
         _SETS + _CHECK_SETS,
@@ -138,7 +153,7 @@ GRIDS: dict[str, Grid] = {
         backbones=("cnn", "inception", "resnet"),
         seeds=(0, 1, 2),
         max_train=600,
-        settings=_SMALL,
+        settings=SMALL,
     ),
     "images": Grid(
         ("digits", "MNIST"),
@@ -146,13 +161,21 @@ GRIDS: dict[str, Grid] = {
         backbones=("image_cnn",),
         seeds=(0, 1),
         max_train=2000,
-        settings=_SMALL,
+        settings=SMALL,
     ),
 }
 
 
 def make_classifier(defense: str, backbone: str, seed: int, settings: dict[str, Any]) -> Any:
     """Build the classifier of a run.
+
+    Parameters
+    ----------
+    defense : str
+        One of ``DEFENSES``, ``CLEAN``, or a variant of the method such as
+        ``"e2abl[without=verify]"``, see `robust_ts.evaluation.variants.variant_constants`.
+    backbone, seed, settings
+        Parameters of the classifier.
 
     Raises
     ------
@@ -168,10 +191,25 @@ def make_classifier(defense: str, backbone: str, seed: int, settings: dict[str, 
         "e2abl-low-loss": (E2ABLClassifier, {"isolation": "low-loss"}),
         "e2abl": (E2ABLClassifier, {}),
     }
+    if defense.startswith(VARIANT):
+        known[defense] = (variant_classifier(defense), {})
     if defense not in known:
         raise ValueError(f"Unknown defense {defense!r}; known: {', '.join(known)}.")
     cls, own = known[defense]
     return cls(backbone=backbone, random_state=seed, **own, **settings)
+
+
+def describe(run: Run, experiment: Experiment) -> dict[str, Any]:
+    """Say what a row is about: the run, its data and the software."""
+    return {
+        **asdict(run),
+        "n_train": len(experiment.y_train),
+        "n_classes": len(np.unique(experiment.y_train)),
+        "n_poisoned": int(experiment.poisoned.mask.sum()),
+        "robust_ts": __version__,
+        "torch": torch.__version__,
+        "machine": platform.machine(),
+    }
 
 
 def execute(run: Run, triggers: Iterable[str] = GRID_TRIGGERS) -> list[dict[str, Any]]:
@@ -190,21 +228,9 @@ def execute(run: Run, triggers: Iterable[str] = GRID_TRIGGERS) -> list[dict[str,
         One row; for the reference one row a trigger.
     """
     torch.set_num_threads(1)
-    # Rate 0 stamps nothing, but a trigger must fit the data.
-    attack = next(iter(triggers)) if run.trigger == "none" else run.trigger
-    experiment = make_experiment(
-        run.dataset, attack, rate=run.rate, mode=run.mode, max_train=run.max_train, seed=run.seed
-    )
+    experiment = run.experiment(next(iter(triggers)))
     classifier = make_classifier(run.defense, run.backbone, run.seed, run.settings)
-    about = {
-        **asdict(run),
-        "n_train": len(experiment.y_train),
-        "n_classes": len(np.unique(experiment.y_train)),
-        "n_poisoned": int(experiment.poisoned.mask.sum()),
-        "robust_ts": __version__,
-        "torch": torch.__version__,
-        "machine": platform.machine(),
-    }
+    about = describe(run, experiment)
     measured = experiment.measure(classifier)
     if run.defense != CLEAN:
         if run.trigger == "none":
@@ -263,20 +289,49 @@ def run_grid(grid: Grid, path: str | Path, *, n_jobs: int = 1, progress: bool = 
     int
         Number of runs done.
     """
+    work = partial(execute, triggers=grid.triggers)
+    return do_runs(grid.runs(), work, path, n_jobs=n_jobs, progress=progress)
+
+
+def do_runs(
+    runs: Iterable[Run],
+    work: Callable[[Run], list[dict[str, Any]]],
+    path: str | Path,
+    *,
+    n_jobs: int = 1,
+    progress: bool = True,
+) -> int:
+    """Do the runs that are not in the file yet, and append their rows.
+
+    Parameters
+    ----------
+    runs : iterable of Run
+        What to do.
+    work : callable
+        Does a run and returns its rows, which hold all fields of the run.
+    path, n_jobs, progress
+        As in `run_grid`.
+
+    Returns
+    -------
+    int
+        Number of runs done.
+    """
     done = {_key(row) for row in read_rows(path)}
-    todo = [run for run in grid.runs() if run.key not in done]
+    todo = [run for run in runs if run.key not in done]
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with Path(path).open("a+b") as file:
         # A line cut short must not swallow the next one.
         if file.tell() and Path(path).read_bytes()[-1:] != b"\n":
             file.write(b"\n")
-        for rows in tqdm(_results(todo, grid, n_jobs), total=len(todo), disable=not progress):
+        for rows in tqdm(_results(todo, work, n_jobs), total=len(todo), disable=not progress):
             file.writelines(json.dumps(row).encode() + b"\n" for row in rows)
             file.flush()
     return len(todo)
 
 
-def _results(todo: list[Run], grid: Grid, n_jobs: int) -> Iterator[list[dict[str, Any]]]:
+def _results(
+    todo: Sequence[Run], work: Callable[[Run], list[dict[str, Any]]], n_jobs: int
+) -> Iterator[list[dict[str, Any]]]:
     with parallel_config("loky", n_jobs=n_jobs, inner_max_num_threads=1):
-        work = Parallel(return_as="generator_unordered")
-        yield from work(delayed(execute)(run, grid.triggers) for run in todo)
+        yield from Parallel(return_as="generator_unordered")(delayed(work)(run) for run in todo)

@@ -1,12 +1,13 @@
 """From the rows of a benchmark to its tables."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from robust_ts.evaluation.benchmark import CLEAN
+from robust_ts.evaluation.benchmark import CLEAN, Grid, rows_of
 from robust_ts.evaluation.tables import markdown_table
 
 #: An attack counts where the undefended model's net rate is at least this.
@@ -49,6 +50,25 @@ def add_references(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     untouched = unpoisoned.reindex(pd.MultiIndex.from_frame(runs[_PLACE])).to_numpy()
     runs["cost"] = runs.seconds.to_numpy() / np.where(runs.rate > 0, undefended, untouched)
     return runs
+
+
+def tables(grid: Grid, path: str | Path) -> str:
+    """Tabulate the rows of a grid: the defenses in one table, every attack in another.
+
+    Parameters
+    ----------
+    grid : Grid
+        What was run.
+    path : path
+        Its results file.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    runs = add_references(rows_of(grid, path))
+    return f"{overview(runs)}\n\n{details(runs, grid.defenses)}"
 
 
 def overview(runs: pd.DataFrame) -> str:

@@ -102,7 +102,7 @@ def test_two_classes_are_defended_too():
 
 def test_refuted_suspects_give_the_plain_network_bit_by_bit(clean, monkeypatch):
     always = replace(DefenseConstants(), alarm=0.0)
-    monkeypatch.setattr(e2abl, "DefenseConstants", lambda: always)
+    monkeypatch.setattr(E2ABLClassifier, "_constants", always)
     monkeypatch.setattr(e2abl, "verify", lambda *args: [])
     short = {"epochs": 8}
     plain = fit(NeuralClassifier, clean, **short)

@@ -60,3 +60,12 @@ def test_suspicion_is_high_only_for_confirmed_members() -> None:
     assert (suspicion[:2] > 0.9).all()
     assert (suspicion[2:] < 0.5).all()
     assert ((suspicion >= 0) & (suspicion <= 1)).all()
+
+
+def test_unconfirmed_poison_that_the_network_learned_stays_suspect() -> None:
+    y = np.zeros(6, dtype=int)
+    P = np.tile([1.0, 0.0], (6, 1))
+    P[5] = [0.5, 0.5]  # a hard clean sample
+    suspicion = suspicion_of(P, y, [make_proposal(0, [0, 1, 2], score=0.25)], [])
+    assert suspicion[:3].min() > suspicion[3:].max()
+    assert suspicion.max() <= 0.1

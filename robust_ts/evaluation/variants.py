@@ -1,0 +1,123 @@
+"""The method with a stage left out or a constant moved, by name: ``e2abl[without=verify]``."""
+
+from dataclasses import fields, replace
+from typing import Any
+
+from robust_ts.defense.constants import STAGES, DefenseConstants
+
+#: How the name of every variant begins; it ends with ``]``.
+VARIANT = "e2abl["
+
+#: Stages and constants that play no part before there is an alarm.
+LATER_STAGES = ("lead", "verify", "recover")
+LATER_CONSTANTS = (
+    *("alarm", "lead", "faint", "trap_share", "verify_share", "contradicted_share", "odds"),
+    *("recover_probability", "recover_every", "low_loss_share"),
+)
+
+#: The method as it is, and without each of its stages.
+ABLATION = ("e2abl", *(f"{VARIANT}without={stage}]" for stage in STAGES))
+
+#: Constants whose effect is drawn, those that proposals read first.
+_PROPOSING = ("n_landmarks", "ridge", "least_classes", "min_group", "clear_pattern")
+_ALARMING = ("alarm", "lead", "faint")
+_FITTING = ("verify_share", "odds", "recover_probability", "recover_every")
+_SHARES = ("clear_pattern", "verify_share", "recover_probability")
+
+
+def neighbors(name: str) -> tuple[str, ...]:
+    """Give two variants of the method, one constant moved down and up.
+
+    Parameters
+    ----------
+    name : str
+        A number, or tuple of numbers, among the fields of `DefenseConstants`.
+
+    Returns
+    -------
+    tuple of str
+        Names of variants: the constant halved and doubled; a share is halved, and moved half of
+        the way to one.
+
+    Examples
+    --------
+    >>> from robust_ts.evaluation.variants import neighbors
+    >>> neighbors("recover_probability")
+    ('e2abl[recover_probability=0.25]', 'e2abl[recover_probability=0.75]')
+    """
+    value = getattr(DefenseConstants(), name)
+    values = value if isinstance(value, tuple) else (value,)
+    kind = type(values[0])
+    up = [(1 + v) / 2 for v in values] if name in _SHARES else [2 * v for v in values]
+    moved = [[kind(v / 2) for v in values], [kind(v) for v in up]]
+    return tuple(f"{VARIANT}{name}={'/'.join(f'{v:g}' for v in m)}]" for m in moved)
+
+
+#: The method as it is, and each constant that proposals or alarms read moved down and up.
+SENSITIVITY = ("e2abl", *(v for name in (*_PROPOSING, *_ALARMING) for v in neighbors(name)))
+
+#: The same for the constants that only a fit reads.
+FIT_SENSITIVITY = ("e2abl", *(v for name in _FITTING for v in neighbors(name)))
+
+
+def variant_constants(name: str) -> DefenseConstants:
+    """Read the constants that a variant's name stands for.
+
+    Parameters
+    ----------
+    name : str
+        ``"e2abl"``, or ``"e2abl[CONSTANT=VALUE]"`` with one or more settings, several as
+        ``CONSTANT=VALUE;CONSTANT=VALUE``; tuples and sets as ``VALUE/VALUE``.
+
+    Returns
+    -------
+    DefenseConstants
+        The constants.
+
+    Raises
+    ------
+    ValueError
+        If the name does not have this form, or names no constant or no stage.
+
+    Examples
+    --------
+    >>> from robust_ts.evaluation.variants import variant_constants
+    >>> variant_constants("e2abl[ridge=0.02/0.2]").ridge
+    (0.02, 0.2)
+    >>> variant_constants("e2abl[alarm=0.1;without=verify]").alarm
+    0.1
+    """
+    constants = DefenseConstants()
+    if name == "e2abl":
+        return constants
+    known = [field.name for field in fields(constants)]
+    for setting in name.removeprefix(VARIANT).removesuffix("]").split(";"):
+        constant, equals, text = setting.partition("=")
+        if not (name.startswith(VARIANT) and name.endswith("]") and equals and constant in known):
+            raise ValueError(
+                f"Unknown variant {name!r}: write 'e2abl[CONSTANT=VALUE]' with one of "
+                f"{', '.join(known)}."
+            )
+        value, parts = getattr(constants, constant), text.split("/")
+        moved: Any = map(float, parts) if isinstance(value, tuple) else parts
+        single = isinstance(value, (int, float))
+        constants = replace(constants, **{constant: type(value)(text if single else moved)})
+    return constants
+
+
+def variant_classifier(name: str) -> type[Any]:
+    """Make the class of E2ABLClassifier with the constants of a variant.
+
+    Parameters
+    ----------
+    name : str
+        As in `variant_constants`.
+
+    Returns
+    -------
+    type
+        A subclass with the same constructor.
+    """
+    from robust_ts import E2ABLClassifier
+
+    return type("E2ABLVariant", (E2ABLClassifier,), {"_constants": variant_constants(name)})
