@@ -27,6 +27,9 @@ class StretchConstants:
     motifs : int, default=3
         Motifs that are looked at in each view and at each level: the most frequent one may be
         natural.
+    least_steps : float, default=2.5
+        Steps over which a motif must be spread: in a series that mostly stands still (a pegged
+        currency) all jumps look alike.
     likeness : tuple of float, default=(0.999, 0.995, 0.98)
         Correlations that count as alike: exact copies, and copies on top of the series' own
         course. From 0.95 on natural slopes of smooth series count as well.
@@ -73,6 +76,7 @@ class StretchConstants:
     max_windows: int = 3000
     seeds: int = 25
     motifs: int = 3
+    least_steps: float = 2.5
     likeness: tuple[float, ...] = (0.999, 0.995, 0.98)
     exact_motif: int = 6
     exact_likeness: float = 0.9999

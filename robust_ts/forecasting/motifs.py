@@ -158,6 +158,10 @@ def best_motif(
                 break
             members = np.append(_thinned(left[seed], level, candidates, constants), seed)
             motif = unit(shapes[members].mean(axis=0, keepdims=True))[0]
+            used = _near(candidates, members, constants).any(axis=0)
+            left[used], left[:, used] = 0.0, 0.0
+            if _effective_steps(motif, constants.motif) < constants.least_steps:
+                continue
             grown = _thinned(shapes @ motif, 1 - 2 * (1 - level), candidates, constants)
             cohesion = max(0.0, float((shapes[grown] @ motif).mean()))
             at = candidates.places(grown)
@@ -166,9 +170,13 @@ def best_motif(
             if best is None or score > best.score:
                 places = np.column_stack([at, at[:, 1] + constants.motif])
                 best = StretchGroup(places, recurrence, diverse, cohesion, score)
-            used = _near(candidates, members, constants).any(axis=0)
-            left[used], left[:, used] = 0.0, 0.0
     return best
+
+
+def _effective_steps(motif: np.ndarray, width: int) -> float:
+    """Over how many steps a motif is spread: 1 for a lone jump, 2 for a jump and its return."""
+    energy = (motif.reshape(-1, width) ** 2).sum(axis=0)
+    return float(energy.sum() ** 2 / max((energy**2).sum(), 1e-300))
 
 
 def _near(candidates: Candidates, rows: np.ndarray, constants: StretchConstants) -> np.ndarray:
