@@ -6,9 +6,11 @@
 import json
 import platform
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -282,6 +284,7 @@ def run_benchmark(
     progress : bool, default=True
         Show a bar with the time left.
     """
+    runs = _runnable(runs)
     path = Path(path)
     done = {_key(row) for row in read_rows(path)}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -291,6 +294,17 @@ def run_benchmark(
             file.flush()
     wanted = {run.key for run in runs}
     return [row for row in read_rows(path) if _key(row) in wanted]
+
+
+def _runnable(runs: Sequence[ForecastRun]) -> list[ForecastRun]:
+    """Leave out, with a warning, what lacks its library."""
+    if find_spec("statsmodels") is not None or all(run.method != "ets" for run in runs):
+        return list(runs)
+    warnings.warn(
+        "The method 'ets' is skipped: it needs statsmodels. Install robust_ts[bench].",
+        stacklevel=3,
+    )
+    return [run for run in runs if run.method != "ets"]
 
 
 def _key(row: dict[str, Any]) -> str:

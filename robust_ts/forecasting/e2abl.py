@@ -13,10 +13,10 @@ from robust_ts.forecasting import frames
 from robust_ts.forecasting._base import BaseShapeForecaster, Fitted
 from robust_ts.forecasting.bridges import recovered
 from robust_ts.forecasting.constants import StretchConstants
+from robust_ts.forecasting.motifs import StretchGroup
 from robust_ts.forecasting.neural import documented
 from robust_ts.forecasting.report import StretchReport
 from robust_ts.forecasting.shapes import Codebook, fit_codebook
-from robust_ts.forecasting.motifs import StretchGroup
 from robust_ts.forecasting.stretches import propose_stretches
 from robust_ts.forecasting.windows import Track, Windows, cut_windows
 from robust_ts.training import History, Trainer, isolated_rng

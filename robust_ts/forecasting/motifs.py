@@ -127,6 +127,7 @@ def looks_of(values: np.ndarray, surprise: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
+    """Give rows the length one, zeros excepted."""
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
@@ -249,8 +250,6 @@ def _diversity(
     # Few places correlate by chance, by about one over the root of their number.
     before_all = float(np.clip(1 - (total / n_pairs - np.mean(sizes) ** -0.5), 0.0, 1.0))
     return min(seasonal, before_all)
-
-
 
 
 def _irregularity(moments: np.ndarray, season: int, constants: StretchConstants) -> float:

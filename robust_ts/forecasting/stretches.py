@@ -124,7 +124,9 @@ def propose_stretches(
             every = [(a, b) for g in groups for j, a, b in g.places if j == i]
             bridged = recovered(tracks[i], every, season)
             surprises[i] = innovations(bridged, season, constants)
-            rests[i] = bridged - seasonal_profile(bridged, np.zeros(len(bridged), dtype=bool), season)
+            rests[i] = bridged - seasonal_profile(
+                bridged, np.zeros(len(bridged), dtype=bool), season
+            )
     return sorted(groups, key=lambda g: -g.score)
 
 
