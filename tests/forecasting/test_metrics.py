@@ -66,7 +66,7 @@ def test_coverage_counts_what_lies_inside():
     y = pd.DataFrame({"y": np.cumsum(rng.normal(size=600))})
     naive = NaiveForecaster().fit(y[:300], fh=[1])
     shares = [
-        interval_coverage(naive, y[300:], horizon=1, n_origins=40, coverage=c)
+        interval_coverage(naive, y[300:], horizon=1, n_origins=50, coverage=c)
         for c in (0.5, 0.8, 0.99)
     ]
     assert shares == pytest.approx([0.5, 0.8, 0.99], abs=0.15)
