@@ -311,7 +311,7 @@ class BaseShapeForecaster(BaseForecaster):
     @classmethod
     def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
         """Give two cheap sets of parameters for sktime's checks."""
-        small = {"epochs": 2, "n_shapes": 4, "random_state": 0}
+        small = {"epochs": 1, "batch_size": 256, "n_shapes": 4, "random_state": 0}
         return [
             {**small, "backbone_params": {"width": 8, "depth": 1}},
             {

@@ -29,15 +29,23 @@ def recovered(values: np.ndarray, places: Sequence[tuple[int, int]], season: int
     if bad.all():
         return out
     known = np.flatnonzero(~bad)
-    shape = _seasonal_profile(out, bad, season)
+    shape = seasonal_profile(out, bad, season)
     rest = out - shape
     filled = np.interp(np.flatnonzero(bad), known, rest[known])
     out[bad] = filled + shape[bad]
     return out
 
 
-def _seasonal_profile(values: np.ndarray, bad: np.ndarray, season: int) -> np.ndarray:
-    """Mean of the nearest clean seasons at each planted step; zero elsewhere counts as level."""
+def seasonal_profile(values: np.ndarray, bad: np.ndarray, season: int) -> np.ndarray:
+    """Mean of the nearest clean seasons at each step; zero without a season.
+
+    Parameters
+    ----------
+    values, bad : ndarray of shape (n_timesteps,)
+        A series, and which of its steps are not to be trusted.
+    season : int
+        Steps of a season, 1 for none.
+    """
     shape = np.zeros(len(values))
     if season <= 1:
         return shape

@@ -1,6 +1,6 @@
 """Every number of the forecaster's defense, in one place, each with its meaning and reason."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,27 @@ class StretchConstants:
     motifs : int, default=3
         Motifs that are looked at in each view and at each level: the most frequent one may be
         natural.
+    least_steps : float, default=2.5
+        Steps over which a motif must be spread: in a series that mostly stands still (a pegged
+        currency) all jumps look alike.
     likeness : tuple of float, default=(0.999, 0.995, 0.98)
         Correlations that count as alike: exact copies, and copies on top of the series' own
         course. From 0.95 on natural slopes of smooth series count as well.
+    exact_motif : int, default=6
+        Steps of a motif that is searched for exact copies only: the changes of a target of seven
+        steps whose trigger differs from place to place.
+    exact_likeness : float, default=0.9999
+        Correlation that counts as an exact copy.
+    margin : int, default=4
+        Steps right before a motif that may belong to the stretch.
+    joint_likeness : tuple of float, default=(0.99, 0.95, 0.9, 0.8)
+        The same for all tracks of an instance together: the more values, the rarer chance.
+    takes_part : float, default=0.6
+        Median correlation with the common motif from which a track takes part in what was found
+        in all together.
+    joint_evidence : float, default=4.0
+        A step belongs to such a motif while its median surprise lies two standard errors from 0,
+        mean over the tracks (of squares).
     min_places : int, default=4
         Fewest places of a motif: three coincidences happen.
     alarm : float, default=0.66
@@ -58,7 +76,14 @@ class StretchConstants:
     max_windows: int = 3000
     seeds: int = 25
     motifs: int = 3
+    least_steps: float = 2.5
     likeness: tuple[float, ...] = (0.999, 0.995, 0.98)
+    exact_motif: int = 6
+    exact_likeness: float = 0.9999
+    margin: int = 4
+    joint_likeness: tuple[float, ...] = (0.99, 0.95, 0.9, 0.8)
+    takes_part: float = 0.6
+    joint_evidence: float = 4.0
     min_places: int = 4
     alarm: float = 0.66
     companion: float = 0.95
@@ -67,3 +92,8 @@ class StretchConstants:
     verify_share: float = 0.4
     unforeseen: float = 0.35
     contradicted_share: float = 0.5
+
+    def exact(self) -> "StretchConstants":
+        """Return the constants of the search for exact copies."""
+        level = (self.exact_likeness,)
+        return replace(self, motif=self.exact_motif, likeness=level, joint_likeness=level)

@@ -13,10 +13,11 @@ from robust_ts.forecasting import frames
 from robust_ts.forecasting._base import BaseShapeForecaster, Fitted
 from robust_ts.forecasting.bridges import recovered
 from robust_ts.forecasting.constants import StretchConstants
+from robust_ts.forecasting.motifs import StretchGroup
 from robust_ts.forecasting.neural import documented
 from robust_ts.forecasting.report import StretchReport
 from robust_ts.forecasting.shapes import Codebook, fit_codebook
-from robust_ts.forecasting.stretches import StretchGroup, propose_stretches
+from robust_ts.forecasting.stretches import propose_stretches
 from robust_ts.forecasting.windows import Track, Windows, cut_windows
 from robust_ts.training import History, Trainer, isolated_rng
 
@@ -65,7 +66,8 @@ class E2ABLForecaster(BaseShapeForecaster):
     def _train(self, tracks: list[Track], seeds: list[int]) -> Fitted:
         constants = StretchConstants()
         values = [track.values for track in tracks]
-        groups = propose_stretches(values, self.spec_.season, constants)
+        instances = [track.name[:-1] for track in tracks]
+        groups = propose_stretches(values, self.spec_.season, constants, instances)
         outcome = self._train_without(tracks, groups, seeds, constants) if groups else None
         verdicts = outcome.verdicts if outcome else [_unconfirmed(g) for g in groups]
         self.report_ = _report(self._cur_y, tracks, groups, verdicts)

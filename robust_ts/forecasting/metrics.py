@@ -106,6 +106,34 @@ def rolling_forecasts(
     )
 
 
+def interval_coverage(
+    forecaster: Any, y_test: Any, *, horizon: int, n_origins: int = 10, coverage: float = 0.8
+) -> float:
+    """Share of what followed that lies inside the predicted intervals.
+
+    Parameters
+    ----------
+    forecaster : forecaster
+        Fitted on what comes before ``y_test``; is not changed.
+    y_test : Series or DataFrame
+        The continuation.
+    horizon, n_origins
+        As in :func:`rolling_forecasts`.
+    coverage : float, default=0.8
+        Share that the intervals promise.
+    """
+    values = as_values(y_test)
+    origins = np.unique(np.linspace(1, len(values) - horizon, n_origins).round().astype(int))
+    inside = []
+    for o in origins:
+        model = deepcopy(forecaster).update(_like(y_test, values[:o]), update_params=False)
+        bounds = model.predict_interval(fh=list(range(1, horizon + 1)), coverage=coverage)
+        low, high = (bounds.xs(side, axis=1, level=2).to_numpy() for side in ("lower", "upper"))
+        truth = values[o : o + horizon]
+        inside.append((low <= truth) & (truth <= high))
+    return float(np.mean(inside))
+
+
 def _like(y: Any, values: np.ndarray) -> Any:
     """Put the first values of a series into its own container."""
     part = y.iloc[: len(values)]

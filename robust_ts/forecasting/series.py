@@ -17,15 +17,19 @@ _FILES = {
 #: Columns of the illness data: two rates and two counts of patients.
 _ILLNESS = (0, 1, 2, 4)
 
+#: Rows of the M4 series that were not used for tuning, 100 to 107.
+_M4_HELD_OUT = slice(100, 108)
+
 
 def load_series(name: str) -> pd.DataFrame:
     """Load the part of a real data set that the benchmark uses.
 
     Parameters
     ----------
-    name : {"exchange-rate", "national-illness", "m4-hourly"}
+    name : {"exchange-rate", "national-illness", "m4-hourly"}, or one with "-held-out" after it
         The last 1500 days of four currencies; 966 weeks of four series of the illness data; eight
-        of the hourly M4 series of full length, 1008 hours.
+        of the hourly M4 series of full length, 1008 hours. Held out are the other four
+        currencies, the other three illness series, and eight other hourly series.
 
     Returns
     -------
@@ -37,23 +41,27 @@ def load_series(name: str) -> pd.DataFrame:
     DatasetNotFoundError
         If the folder or the file is not there (a ``ValueError``).
     """
-    if name not in _FILES:
+    source = name.removesuffix("-held-out")
+    held_out = source != name
+    if source not in _FILES:
         raise DatasetNotFoundError(f"Unknown series {name!r}; known: {', '.join(_FILES)}.")
     root = os.environ.get(DATA_VARIABLE)
-    file = Path(root or "").expanduser() / "forecasting" / _FILES[name]
+    file = Path(root or "").expanduser() / "forecasting" / _FILES[source]
     if not root or not file.is_file():
         raise DatasetNotFoundError(
             f"The series {name!r} is not here: {DATA_VARIABLE} must name a folder that holds "
-            f"forecasting/{_FILES[name]} (arrays: see docs/forecasting.md)."
+            f"forecasting/{_FILES[source]} (arrays: see docs/forecasting.md)."
         )
     with np.load(file, allow_pickle=False) as archive:
-        if name == "m4-hourly":
+        if source == "m4-hourly":
             whole = np.isfinite(archive["train"]).all(axis=1)
             both = np.concatenate([archive["train"], archive["test"]], axis=1)[whole]
-            values = both[::30][:8].T
-        elif name == "national-illness":
-            values = archive["values"][:, _ILLNESS]
+            values = (both[_M4_HELD_OUT] if held_out else both[::30][:8]).T
+        elif source == "national-illness":
+            every = archive["values"]
+            rest = [i for i in range(every.shape[1]) if i not in _ILLNESS]
+            values = every[:, rest if held_out else list(_ILLNESS)]
         else:
-            values = archive["values"][-1500:, :4]
+            values = archive["values"][-1500:, slice(4, 8) if held_out else slice(0, 4)]
     columns = [f"v{i}" for i in range(values.shape[1])]
     return pd.DataFrame(values.astype(float), columns=columns)

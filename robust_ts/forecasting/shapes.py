@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 from sklearn.cluster import KMeans
 
 #: Least spread of a shape relative to the spread of all futures: no shape is exact.
@@ -93,13 +93,13 @@ class Mixture:
 
     def quantile(self, level: float, n_steps: int = 40) -> np.ndarray:
         """Quantile of the forecast, by bisection: ndarray of shape (n_windows, horizon)."""
-        reach = norm.ppf(max(level, 1 - level)) + 1
+        reach = ndtri(max(level, 1 - level)) + 1
         low = (self.codebook.centers - reach * self.codebook.spreads).min(axis=0)
         high = (self.codebook.centers + reach * self.codebook.spreads).max(axis=0)
         low, high = (np.broadcast_to(b, self.naive.shape).copy() for b in (low, high))
         for _ in range(n_steps):
             middle = (low + high) / 2
             z = (middle[:, None] - self.codebook.centers) / self.codebook.spreads
-            below = np.einsum("nk,nkh->nh", self.weights, norm.cdf(z)) < level
+            below = np.einsum("nk,nkh->nh", self.weights, ndtr(z)) < level
             low, high = np.where(below, middle, low), np.where(below, high, middle)
         return self.naive + self.scale[:, None] * (low + high) / 2

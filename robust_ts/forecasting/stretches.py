@@ -9,48 +9,21 @@ Pure functions over arrays; the order in which they are called stands in
 ``robust_ts.forecasting.e2abl``.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from robust_ts.forecasting.bridges import recovered, seasonal_profile
 from robust_ts.forecasting.constants import StretchConstants
-
-
-@dataclass(frozen=True)
-class StretchGroup:
-    """Places where one motif stands, with the evidence that it was planted.
-
-    Parameters
-    ----------
-    places : ndarray of shape (n_places, 3), int
-        Track, first step, and step after the last one, of each place.
-    recurrence : float
-        1 less the chance count over the count: 0 where the motif recurs no more often than by
-        chance, towards 1 where chance cannot explain it.
-    diversity : float
-        One less the mean correlation of the steps before the motif, or less the concentration on
-        one time of season. A natural event comes in its own circumstances, a planted one anywhere.
-    cohesion : float
-        Mean correlation of the places with their common motif.
-    score : float
-        Product of the three, 0 to 1.
-    """
-
-    places: np.ndarray
-    recurrence: float
-    diversity: float
-    cohesion: float
-    score: float
-
-
-@dataclass(frozen=True)
-class _Candidates:
-    """Abrupt windows of all tracks: where they are, and how they look in one view."""
-
-    track: np.ndarray
-    start: np.ndarray
-    shapes: dict[str, np.ndarray]
+from robust_ts.forecasting.motifs import (
+    StretchGroup,
+    abrupt_windows,
+    best_motif,
+    looks_of,
+    moments_of,
+    unit,
+)
 
 
 def innovations(values: np.ndarray, season: int, constants: StretchConstants) -> np.ndarray:
@@ -95,7 +68,10 @@ def innovations(values: np.ndarray, season: int, constants: StretchConstants) ->
 
 
 def propose_stretches(
-    tracks: Sequence[np.ndarray], season: int, constants: StretchConstants
+    tracks: Sequence[np.ndarray],
+    season: int,
+    constants: StretchConstants,
+    instances: Sequence[Hashable] | None = None,
 ) -> list[StretchGroup]:
     """Return groups of stretches that look planted, best first.
 
@@ -107,6 +83,9 @@ def propose_stretches(
         Steps of a season, 1 for none.
     constants : StretchConstants
         Constants of the method.
+    instances : sequence, default=None
+        Label of the instance of each track. The tracks of an instance are also searched together;
+        None takes each track for itself.
 
     Returns
     -------
@@ -116,182 +95,115 @@ def propose_stretches(
     tracks = [np.asarray(t, dtype=float) for t in tracks]
     surprises = [innovations(t, season, constants) for t in tracks]
     taken = [np.zeros(len(t), dtype=bool) for t in tracks]
+    rests = [t - seasonal_profile(t, np.zeros(len(t), dtype=bool), season) for t in tracks]
+    together = _together(tracks, instances)
     groups: list[StretchGroup] = []
     while len(groups) < constants.max_groups:
-        candidates = _abrupt_windows(tracks, surprises, taken, constants)
-        best = None
-        for view in candidates.shapes:
-            found = _best_motif(candidates, view, tracks, season, constants)
-            if found is not None and (best is None or found.score > best.score):
-                best = found
-        if best is None or best.score < constants.alarm:
+        best, found_by, joint = None, constants, False
+        for members in (together, [[i] for i in range(len(tracks))]):
+            for search in (constants, constants.exact()):
+                if members and best is None:  # what all tracks say together is told first
+                    best = _best_alarm(tracks, surprises, rests, taken, members, season, search)
+                    found_by, joint = search, members is together
+        if best is None:
             break
-        at = _companions(best.places[:, :2], tracks, surprises, taken, constants)
-        places = _extended(at, surprises, tracks, constants)
+        if joint:
+            at = best.places[:, :2]
+            places = _joint_places(best, tracks, surprises, taken, found_by)
+            for track, start in at:
+                taken[track][start : start + found_by.motif] = True
+            if not len(places):
+                continue
+        else:
+            at = _companions(best.places[:, :2], tracks, surprises, taken, found_by)
+            places = _extended(at, surprises, tracks, found_by)
         groups.append(replace(best, places=places))
         for track, start, stop in places:
             taken[track][max(0, start - 1) : stop + 1] = True  # the step out belongs to the motif
+        for i in np.unique(places[:, 0]):  # what was planted echoes a season later
+            every = [(a, b) for g in groups for j, a, b in g.places if j == i]
+            bridged = recovered(tracks[i], every, season)
+            surprises[i] = innovations(bridged, season, constants)
+            rests[i] = bridged - seasonal_profile(
+                bridged, np.zeros(len(bridged), dtype=bool), season
+            )
     return sorted(groups, key=lambda g: -g.score)
 
 
-def _abrupt_windows(
+def _together(
+    tracks: Sequence[np.ndarray], instances: Sequence[Hashable] | None
+) -> list[list[int]]:
+    """List the tracks of each instance that has several; empty where none has."""
+    by_name: dict[Hashable, list[int]] = {}
+    for i, name in enumerate(instances or range(len(tracks))):
+        by_name.setdefault(name, []).append(i)
+    several = [members for members in by_name.values() if len(members) > 1]
+    return several if len({len(members) for members in several}) == 1 else []
+
+
+def _best_alarm(
+    tracks: Sequence[np.ndarray],
+    surprises: Sequence[np.ndarray],
+    rests: Sequence[np.ndarray],
+    taken: Sequence[np.ndarray],
+    members: list[list[int]],
+    season: int,
+    constants: StretchConstants,
+) -> StretchGroup | None:
+    """Return the best group over both views, if it alarms."""
+    candidates = abrupt_windows(tracks, surprises, taken, members, constants)
+    found = [best_motif(candidates, v, rests, season, constants) for v in candidates.shapes]
+    best = max((f for f in found if f is not None), key=lambda f: f.score, default=None)
+    return best if best is not None and best.score >= constants.alarm else None
+
+
+def _joint_places(
+    group: StretchGroup,
     tracks: Sequence[np.ndarray],
     surprises: Sequence[np.ndarray],
     taken: Sequence[np.ndarray],
     constants: StretchConstants,
-) -> _Candidates:
-    """Collect the windows whose steps were foreseen badly, the most abrupt ones first."""
-    width = constants.motif
-    where, energy = [], []
-    views: dict[str, list[np.ndarray]] = {"change": [], "surprise": []}
-    for i, (values, surprise, used) in enumerate(zip(tracks, surprises, taken, strict=True)):
-        if len(values) < 2 * width:
-            continue
-        looks = _looks(values, surprise)
-        size = np.clip(surprise, -constants.clip, constants.clip) ** 2
-        size = np.lib.stride_tricks.sliding_window_view(size, width).mean(axis=1)
-        free = ~np.lib.stride_tricks.sliding_window_view(used, width).any(axis=1)
-        starts = np.flatnonzero((size > constants.abrupt) & free)
-        steps = starts[:, None] + np.arange(width)
-        where.append(np.column_stack([np.full(len(starts), i), starts]))
-        energy.append(size[starts])
-        for name, look in looks.items():
-            views[name].append(look[steps])
-    if not where:
-        return _Candidates(np.empty(0, int), np.empty(0, int), {})
-    order = np.argsort(-np.concatenate(energy), kind="stable")[: constants.max_windows]
-    place = np.concatenate(where)[order]
-    shapes = {name: _unit(np.concatenate(part)[order]) for name, part in views.items()}
-    return _Candidates(place[:, 0], place[:, 1], shapes)
-
-
-def _looks(values: np.ndarray, surprise: np.ndarray) -> dict[str, np.ndarray]:
-    """Two views of a track: its changes, exact for a copy, and its surprises, exact for a sum.
-
-    Compressed, so that one jump alone is not the whole shape, but without a ceiling at which
-    different shapes look the same.
-    """
-    change = np.diff(values, prepend=values[:1])
-    usual = 1.4826 * float(np.median(np.abs(change - np.median(change))))
-    usual = usual if usual > 1e-9 * np.abs(values).max() else float(change.std()) or 1.0
-    return {"change": np.arcsinh(change / usual), "surprise": np.arcsinh(surprise)}
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-
-
-def _best_motif(
-    candidates: _Candidates,
-    view: str,
-    tracks: Sequence[np.ndarray],
-    season: int,
-    constants: StretchConstants,
-) -> StretchGroup | None:
-    """Return the best group in one view, over all levels of likeness and several motifs."""
-    shapes = candidates.shapes[view]
-    if len(shapes) < constants.min_places:
-        return None
-    near = _near(candidates, np.arange(len(shapes)), constants)
-    alike = np.where(near, 0.0, shapes @ shapes.T)
-    backward = np.where(near, 0.0, shapes @ shapes[:, ::-1].T)
-    best: StretchGroup | None = None
-    for level in constants.likeness:
-        mirrored = [_largest(sign * backward, level, candidates, constants)[1] for sign in (1, -1)]
-        # A motif that is its own mirror image fills one of the two backward counts itself.
-        chance = max(_largest(-alike, level, candidates, constants)[1], min(mirrored), 1)
-        left = alike.copy()
-        for _ in range(constants.motifs):
-            seed, count = _largest(left, level, candidates, constants)
-            recurrence = 1 - chance / count
-            if count < constants.min_places or recurrence < constants.alarm:
-                break
-            members = np.append(_thinned(left[seed], level, candidates, constants), seed)
-            motif = _unit(shapes[members].mean(axis=0, keepdims=True))[0]
-            grown = _thinned(shapes @ motif, 1 - 2 * (1 - level), candidates, constants)
-            cohesion = max(0.0, float((shapes[grown] @ motif).mean()))
-            at = np.column_stack([candidates.track[grown], candidates.start[grown]])
-            diverse = _diversity(at, tracks, season, constants)
-            score = recurrence * diverse * cohesion
-            if best is None or score > best.score:
-                places = np.column_stack([at, at[:, 1] + constants.motif])
-                best = StretchGroup(places, recurrence, diverse, cohesion, score)
-            used = _near(candidates, members, constants).any(axis=0)
-            left[used], left[:, used] = 0.0, 0.0
-    return best
-
-
-def _near(candidates: _Candidates, rows: np.ndarray, constants: StretchConstants) -> np.ndarray:
-    """Whether candidates overlap some of them: ndarray of shape (len(rows), n_candidates)."""
-    same = candidates.track[rows][:, None] == candidates.track
-    return same & (np.abs(candidates.start[rows][:, None] - candidates.start) < constants.motif)
-
-
-def _largest(
-    likeness: np.ndarray, level: float, candidates: _Candidates, constants: StretchConstants
-) -> tuple[int, int]:
-    """Return the window with most likenesses, and at how many moments these are (with it).
-
-    One event in several tracks is one moment: what happens everywhere at once recurs not.
-    """
-    raw = (likeness >= level).sum(axis=1)
-    seeds = np.argsort(-raw, kind="stable")[: constants.seeds]
-    counts = []
-    for seed in seeds:
-        starts = candidates.start[np.append(np.flatnonzero(likeness[seed] >= level), seed)]
-        counts.append(len(_moments(starts, constants.motif)))
-    return int(seeds[int(np.argmax(counts))]), max(counts)
-
-
-def _moments(starts: np.ndarray, width: int) -> list[int]:
-    """Reduce first steps to those that do not overlap, from the earliest on."""
-    moments: list[int] = []
-    for start in np.unique(starts):
-        if not moments or start >= moments[-1] + width:
-            moments.append(int(start))
-    return moments
-
-
-def _thinned(
-    likeness: np.ndarray, level: float, candidates: _Candidates, constants: StretchConstants
 ) -> np.ndarray:
-    """Return the candidates at or above a level, the best one of each place."""
-    hits = np.flatnonzero(likeness >= level)
-    kept: list[int] = []
-    for j in hits[np.argsort(-likeness[hits], kind="stable")]:
-        clash = candidates.track[kept] == candidates.track[j]
-        if not (
-            clash & (np.abs(candidates.start[kept] - candidates.start[j]) < constants.motif)
-        ).any():
-            kept.append(int(j))
-    return np.array(kept, dtype=int)
+    """Say which tracks take part in a group that was found in all together, and how far it goes.
 
+    The copies of one track may be too noisy to be told alone; their median is not.
+    """
+    at, width, reach = group.places[:, :2], constants.motif, constants.max_reach
+    noisy = group.cohesion < min(constants.likeness)
+    part: list[int] = []
+    for i in np.unique(at[:, 0]):
+        steps = at[at[:, 0] == i, 1][:, None] + np.arange(width)
+        for view in looks_of(tracks[i], surprises[i]).values():
+            shapes = unit(view[steps])
+            middle = unit(np.median(shapes, axis=0, keepdims=True))[0]
+            if i not in part and np.median(shapes @ middle) >= constants.takes_part:
+                part.append(int(i))
+    part = part or [int(i) for i in np.unique(at[:, 0])]
 
-def _diversity(
-    at: np.ndarray, tracks: Sequence[np.ndarray], season: int, constants: StretchConstants
-) -> float:
-    """How little the places have in common: what came before them, and the time of season."""
-    moments = np.array(_moments(at[:, 1], constants.motif))
-    together = float(np.abs(np.exp(2j * np.pi * moments / season).mean())) if season > 1 else 0.0
-    seasonal = float(np.clip(1 - (together - len(moments) ** -0.5), 0.0, 1.0))
-    length = 2 * constants.motif
-    # Up to two steps before the seed: its first step may lie inside the stretch already.
-    steps = np.arange(-length - 2, -2)
-    total, n_pairs, sizes = 0.0, 0, []
-    for i in np.unique(at[:, 0]):  # other tracks at the same time say nothing: they move together
-        starts = at[(at[:, 0] == i) & (at[:, 1] >= length + 2), 1]
-        if len(starts) < 2:
-            continue
-        before = tracks[i][starts[:, None] + steps]
-        before = _unit(before - before.mean(axis=1, keepdims=True))
-        total += float((before.sum(axis=0) ** 2).sum() - (before**2).sum())
-        n_pairs += len(starts) * (len(starts) - 1)
-        sizes.append(len(starts))
-    if not n_pairs:
-        return seasonal
-    # Few places correlate by chance, by about one over the root of their number.
-    before_all = float(np.clip(1 - (total / n_pairs - np.mean(sizes) ** -0.5), 0.0, 1.0))
-    return min(seasonal, before_all)
+    def planted(offset: int) -> bool:
+        squares, exact = [], []
+        for i in part:
+            steps = at[at[:, 0] == i, 1] + offset
+            steps = steps[(steps >= 0) & (steps < len(tracks[i]))]
+            if len(steps) < constants.min_places:
+                return False
+            exact.append(_agree(list(looks_of(tracks[i], surprises[i]).values()), steps))
+            look = looks_of(tracks[i], surprises[i])["surprise"]
+            usual = 1.4826 * float(np.median(np.abs(look))) + 1e-12
+            squares.append((np.median(look[steps]) / usual) ** 2 * len(steps) * 2 / np.pi)
+        return bool(np.mean(squares) > constants.joint_evidence if noisy else np.mean(exact) > 0.5)
+
+    before = after = 0
+    while before < reach and planted(-before - 1):
+        before += 1
+    while after < reach and planted(width + after):
+        after += 1
+    places = [
+        (i, max(0, start - before), min(len(tracks[i]), start + width + after))
+        for i, start in at
+        if i in part and not taken[i][start : start + width].any()
+    ]
+    return np.array(sorted(places), dtype=int).reshape(-1, 3)
 
 
 def _extended(
@@ -306,7 +218,7 @@ def _extended(
         starts = at[at[:, 0] == i, 1]
         if len(starts) < 3:
             continue
-        views = list(_looks(tracks[i], surprises[i]).values())
+        views = list(looks_of(tracks[i], surprises[i]).values())
         before = after = 0
         while before < constants.max_reach and _agree(views, starts - before - 1):
             before += 1
@@ -335,10 +247,10 @@ def _companions(
     knowing the moments makes fewer repeats enough.
     """
     width = constants.motif
-    moments = _moments(at[:, 1], width)
+    moments = moments_of(at[:, 1], width)
     added = [at]
     for i, values in enumerate(tracks):
-        views = list(_looks(values, surprises[i]).values())
+        views = list(looks_of(values, surprises[i]).values())
         own = at[at[:, 0] == i, 1]
         best = np.empty(0, dtype=int)
         # The seed may hang over an end of the stretch, where the tracks have nothing in common.
@@ -353,8 +265,8 @@ def _companions(
                 continue
             steps = starts[:, None] + np.arange(width)
             for view in views:
-                shapes = _unit(view[steps])
-                middle = _unit(np.median(shapes, axis=0, keepdims=True))[0]
+                shapes = unit(view[steps])
+                middle = unit(np.median(shapes, axis=0, keepdims=True))[0]
                 fits = starts[shapes @ middle >= constants.companion]
                 if len(fits) >= max(constants.min_places, len(starts) / 2, len(best) + 1):
                     best = fits

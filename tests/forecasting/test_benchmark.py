@@ -1,6 +1,8 @@
 import json
 from dataclasses import replace
+from importlib.util import find_spec
 
+import numpy as np
 import pytest
 from sktime.forecasting.naive import NaiveForecaster
 
@@ -58,10 +60,35 @@ def test_unknown_names_are_errors(capsys):
 
 
 def test_every_method_and_attack_can_be_built():
-    for method in METHODS:
+    known = [m for m in METHODS if m != "ets" or find_spec("statsmodels")]
+    for method in known:
         assert hasattr(benchmark.make_forecaster(method, Setting(8, 2, 1, 10), 0, 1)[0], "fit")
     for attack in benchmark.ATTACKS:
         assert hasattr(benchmark.make_trigger(attack, 0, 12), "triggered")
+
+
+def test_a_rival_without_its_library_is_skipped_with_a_reason(quick, tmp_path, monkeypatch):
+    monkeypatch.setattr(benchmark, "find_spec", lambda name: None)
+    runs = list_runs(("walks",), ("none",), ("undefended", "ets"), (0,))
+    with pytest.warns(UserWarning, match=r"'ets' is skipped: it needs statsmodels.*\[bench\]"):
+        rows = run_benchmark(runs, tmp_path / "rows.jsonl", progress=False)
+    assert [row["method"] for row in rows] == ["undefended"]
+
+
+def test_held_out_series_are_not_the_tuned_ones(tmp_path, monkeypatch):
+    folder = tmp_path / "forecasting"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    np.savez(folder / "forecast_exchange_rate.npz", values=rng.normal(size=(1600, 8)))
+    np.savez(folder / "forecast_national_illness.npz", values=rng.normal(size=(50, 7)))
+    m4 = rng.normal(size=(250, 30))
+    np.savez(folder / "forecast_m4_hourly.npz", train=m4[:, :20], test=m4[:, 20:])
+    monkeypatch.setenv("ROBUST_TS_DATA", str(tmp_path))
+    for tuned, held_out in zip(benchmark.TUNED, benchmark.HELD_OUT, strict=True):
+        known, new = load_series(tuned).iloc[0], load_series(held_out).iloc[0]
+        assert len(known) > 0
+        assert len(new) > 0
+        assert not set(known) & set(new)
 
 
 def test_a_missing_folder_is_named(monkeypatch):

@@ -21,9 +21,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWa
 TINY = {"epochs": 1, "n_shapes": 4, "backbone_params": {"width": 8, "depth": 1}, "random_state": 0}
 
 
-def test_sktime_checks_pass_without_exclusions():
-    # Where nothing is planted, as in these checks, the undefended forecaster is the same code.
-    results = check_estimator(E2ABLForecaster, raise_exceptions=False, verbose=False)
+@pytest.mark.parametrize("forecaster", [NeuralForecaster, E2ABLForecaster])
+def test_sktime_checks_pass_without_exclusions(forecaster):
+    results = check_estimator(forecaster, raise_exceptions=False, verbose=False)
     assert len(results) > 300
     assert {name: r for name, r in results.items() if r != "PASSED"} == {}
 

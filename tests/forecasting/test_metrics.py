@@ -4,7 +4,12 @@ import pytest
 from sktime.forecasting.naive import NaiveForecaster
 
 from robust_ts.forecasting import StaticTrigger, evaluate_forecasts
-from robust_ts.forecasting.metrics import Forecasts, forecast_metrics, rolling_forecasts
+from robust_ts.forecasting.metrics import (
+    Forecasts,
+    forecast_metrics,
+    interval_coverage,
+    rolling_forecasts,
+)
 from tests.forecasting._planted import walks
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
@@ -54,3 +59,15 @@ def test_too_short_a_test_part_is_an_error():
     trigger = StaticTrigger(random_state=0).fit(y)
     with pytest.raises(ValueError, match="14 are needed"):
         evaluate_forecasts(naive, y[:50], y[50:], trigger, horizon=8)
+
+
+def test_coverage_counts_what_lies_inside():
+    rng = np.random.default_rng(0)
+    y = pd.DataFrame({"y": np.cumsum(rng.normal(size=600))})
+    naive = NaiveForecaster().fit(y[:300], fh=[1])
+    shares = [
+        interval_coverage(naive, y[300:], horizon=1, n_origins=50, coverage=c)
+        for c in (0.5, 0.8, 0.99)
+    ]
+    assert shares == pytest.approx([0.5, 0.8, 0.99], abs=0.15)
+    assert shares[0] < shares[1] < shares[2]

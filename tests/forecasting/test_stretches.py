@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from robust_ts.forecasting.attacks import StaticTrigger, poison_series
 from robust_ts.forecasting.bridges import recovered
 from robust_ts.forecasting.constants import StretchConstants
 from robust_ts.forecasting.stretches import innovations, propose_stretches
@@ -70,3 +71,46 @@ def test_bridges_keep_everything_else():
     bad = season.copy()
     bad[20:27] = 9
     np.testing.assert_allclose(recovered(bad, [(20, 27)], 4), season)
+
+
+def test_weak_shapes_are_found_in_all_variables_together():
+    y = walks(n=800, n_variables=6)
+    trigger = StaticTrigger(content="add", trigger_amplitude=0.3, target_amplitude=1.5)
+    trigger.set_params(random_state=0).fit(y)
+    data = poison_series(y, trigger, 0.2, random_state=0)
+    tracks = list(data.y.to_numpy().T)
+    shares = []
+    for instances in (None, [0] * 6):
+        found = np.zeros(y.shape, dtype=bool)
+        for group in propose_stretches(tracks, 1, CONSTANTS, instances):
+            for i, start, stop in group.places:
+                found[start:stop, i] = True
+        mask = data.mask.to_numpy()
+        shares.append((found & mask).sum() / mask.sum())
+    assert shares[1] > 0.8
+    assert shares[1] > shares[0]
+    assert (found & mask).sum() > 0.7 * found.sum()
+    assert propose_stretches(list(y.to_numpy().T), 1, CONSTANTS, [0] * 6) == []
+
+
+def test_the_lone_jumps_of_a_pegged_series_are_no_plant():
+    levels = np.random.default_rng(0).normal(size=60)
+    pegged = np.repeat(levels, np.random.default_rng(1).integers(9, 30, 60))
+    returned = np.tile(np.r_[np.zeros(9), 1.0, np.zeros(13)], 20)  # up for one step, and back
+    for series in (pegged, returned + 1e-12 * np.arange(len(returned))):
+        assert propose_stretches([series], 1, CONSTANTS) == []
+
+
+def test_a_target_behind_triggers_that_differ_is_found_as_an_exact_copy():
+    rng = np.random.default_rng(0)
+    hours = np.arange(900)
+    series = 3 * np.sin(2 * np.pi * hours / 24) + 0.1 * rng.normal(size=900)
+    target = np.array([0.3, 0.5, 0.9, 1.3, 0.9, 0.5, 0.3])
+    places = np.sort(rng.choice(np.arange(2, 43), 14, replace=False)) * 20 + rng.integers(0, 9, 14)
+    for start in places:
+        series[start : start + 4] = series[start - 1] + 0.3 * rng.normal(size=4)
+        series[start + 4 : start + 11] = series[start - 1] + target
+    (group,) = propose_stretches([series], 24, CONSTANTS)
+    inside = [((s >= places) & (s < places + 11)).any() for _, s, _ in group.places]
+    assert np.mean(inside) == 1
+    assert len(inside) >= 12
