@@ -171,18 +171,22 @@ def standardize(X: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarra
     return (X - mean.reshape(shape)) / scale.reshape(shape)
 
 
-def align_padded(X: np.ndarray) -> np.ndarray:
-    """Lay padded series ``(n, c, t)`` out twice, ``(n, c, 2 t)``; give equal lengths back.
+def stretch_padded(X: np.ndarray) -> np.ndarray:
+    """Stretch padded series ``(n, c, t)`` to ``t`` steps each; give equal lengths back as they are.
 
-    First all begin together, then all end together, and zeros fill the rest: what is in one place
-    of every series, counted from its start or from its end, is in one place of the array.
+    By linear interpolation: what is at the start, in the middle or at the end of every series is
+    then in one place of the array, and no padding tells how long a series was.
     """
     if not is_padded(X):
         return X
-    n_padded = np.isnan(X[:, 0]).sum(axis=1)
-    begin = np.nan_to_num(X)
-    end = [np.roll(series, k, axis=-1) for series, k in zip(begin, n_padded, strict=True)]
-    return np.concatenate([begin, np.stack(end)], axis=-1)
+    n_timesteps = X.shape[2]
+    last = (~np.isnan(X[:, 0])).sum(axis=1) - 1
+    position = last[:, None] * np.linspace(0, 1, n_timesteps)
+    low = np.floor(position).astype(np.int64)
+    share = (position - low)[:, None].astype(X.dtype)
+    high = np.minimum(low + 1, last[:, None])
+    before = np.take_along_axis(X, low[:, None], axis=2)
+    return before * (1 - share) + np.take_along_axis(X, high[:, None], axis=2) * share
 
 
 def _check_lengths(X: Any, y: Any) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from robust_ts import NeuralClassifier
-from robust_ts.inputs import align_padded, channel_statistics, check_training_set, standardize
+from robust_ts.inputs import channel_statistics, check_training_set, standardize, stretch_padded
 
 N, C, T = 24, 2, 12
 
@@ -353,16 +353,18 @@ def test_channel_statistics_count_real_steps_only(data):
     assert abs(Z[~np.isnan(padded)].mean()) < 1e-6
 
 
-def test_aligned_series_begin_together_and_end_together(data):
+def test_series_are_stretched_to_one_length(data):
     X, y = data
     lengths = 1 + np.arange(N) % T
     series = cut(X, lengths)
-    aligned = align_padded(check_training_set(classifier(), series, y).X)
-    assert aligned.dtype == np.float32
-    for given, row in zip(series, aligned, strict=True):
-        rest = np.zeros((C, 2 * T - 2 * given.shape[1]), np.float32)
-        np.testing.assert_array_equal(row, np.concatenate([given, rest, given], axis=1))
-    assert align_padded(X) is X
+    stretched = stretch_padded(check_training_set(classifier(), series, y).X)
+    assert stretched.dtype == np.float32
+    assert stretched.shape == (len(series), C, max(x.shape[1] for x in series))
+    for given, row in zip(series, stretched, strict=True):
+        steps = np.linspace(0, given.shape[1] - 1, row.shape[1])
+        expected = [np.interp(steps, np.arange(given.shape[1]), channel) for channel in given]
+        np.testing.assert_allclose(row, expected, atol=1e-5)
+    assert stretch_padded(X) is X
 
 
 def test_channel_statistics():

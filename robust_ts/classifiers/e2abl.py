@@ -27,13 +27,14 @@ from robust_ts.defense.propose import (
 from robust_ts.defense.recover import (
     Recovery,
     agreeing,
+    mean_of_real,
     recover,
     suspicion_of,
     without_pattern,
 )
 from robust_ts.defense.verify import verify
 from robust_ts.defense.views import feature_views
-from robust_ts.inputs import align_padded, standardize
+from robust_ts.inputs import standardize, stretch_padded
 from robust_ts.networks import ShallowNetwork, TwoHeadNetwork
 from robust_ts.report import PoisonReport
 from robust_ts.training import History, Trainer, as_tensor, isolated_rng, predict_batches
@@ -123,7 +124,7 @@ class E2ABLClassifier(BaseNeuralClassifier):
         if self.isolation == "low-loss":
             proposals = low_loss_groups(ledger.losses("auxiliary")[-1], labels, constants)
             return proposals, proposals
-        X = align_padded(standardize(job.data.X, job.mean.numpy(), job.scale.numpy()))
+        X = stretch_padded(standardize(job.data.X, job.mean.numpy(), job.scale.numpy()))
         # Many small solves: a second BLAS thread makes them up to fifteen times slower.
         with threadpool_limits(limits=1, user_api="blas"):
             views = feature_views(X, seed)
@@ -260,9 +261,9 @@ def _ask(trainer: Trainer, X: torch.Tensor) -> np.ndarray:
 def _class_means(job: FitJob, samples: np.ndarray) -> np.ndarray:
     """Mean of the given samples of each class; of shape (n_classes, n_channels, *space)."""
     X, y = job.data.X[samples], job.data.y[samples]
-    whole = X.mean(axis=0)
+    whole = mean_of_real(X)
     parts = [X[y == k] for k in range(job.spec.n_classes)]
-    return np.stack([np.nanmean(part, axis=0) if len(part) else whole for part in parts])
+    return np.stack([mean_of_real(part) if len(part) else whole for part in parts])
 
 
 def _report(job: FitJob, outcome: _Outcome, proposals: Sequence[Proposal]) -> PoisonReport:

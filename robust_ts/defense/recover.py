@@ -52,6 +52,14 @@ def agreeing(
     return suspect & (given >= constants.recover_probability)
 
 
+def mean_of_real(X: np.ndarray) -> np.ndarray:
+    """Average over samples where they are not padded; NaN where all of them are."""
+    real = ~np.isnan(X)
+    count = real.sum(axis=0)
+    total = np.where(real, X, 0).sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(X.dtype)
+
+
 def without_pattern(
     X: np.ndarray, group: np.ndarray, assigned: np.ndarray, means: np.ndarray
 ) -> np.ndarray:
@@ -76,7 +84,7 @@ def without_pattern(
     ndarray of shape (n_members, n_channels, *space)
         The members, moved alike.
     """
-    pattern = np.nanmean(X[group], axis=0) - np.nanmean(means[assigned], axis=0)
+    pattern = mean_of_real(X[group]) - mean_of_real(means[assigned])
     return X[group] - np.nan_to_num(pattern)
 
 

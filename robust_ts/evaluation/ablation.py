@@ -35,7 +35,7 @@ from robust_ts.evaluation.variants import (
     VARIANT,
     variant_constants,
 )
-from robust_ts.inputs import align_padded, channel_statistics, standardize
+from robust_ts.inputs import channel_statistics, standardize, stretch_padded
 
 _SETS = (
     *("JapaneseVowels", "ItalyPowerDemand", "NATOPS", "MedicalImages", "PowerCons"),
@@ -136,7 +136,7 @@ def _cell(key: str) -> tuple[Experiment, dict[str, np.ndarray], np.ndarray]:
     run = Run(**json.loads(key))
     experiment = run.experiment()
     X = experiment.poisoned.X
-    X = align_padded(standardize(X, *channel_statistics(X)))
+    X = stretch_padded(standardize(X, *channel_statistics(X)))
     labels = np.unique(experiment.poisoned.y, return_inverse=True)[1]
     return experiment, feature_views(X, run.seed), labels
 

@@ -96,7 +96,7 @@ def test_without_verify_all_is_believed_and_without_recover_nothing_comes_back()
     assert verify(sure, y, [group], leaving_out("verify")) == [group]
     suspect = np.array([True, True, False, False])
     for probabilities in (sure, 1 - sure):
-        result = recover(probabilities, y, suspect, leaving_out("recover"))
+        result = recover(probabilities, y, suspect, ~suspect, leaving_out("recover"))
         assert not agreeing(probabilities, y, suspect, leaving_out("recover")).any()
         assert result.keep.tolist() == (~suspect).tolist()
         assert not result.relabelled.any()
