@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -219,12 +220,17 @@ def test_backbone_params_must_be_a_json_object(data, text, capsys):
     assert "JSON" in capsys.readouterr().err
 
 
-def test_warnings_are_one_line(data, capsys, make_waves):
-    X, y = make_waves(n_classes=2)
-    np.savez("two.npz", X=X, y=y)
-    assert run("scan", "two.npz", *QUICK) == 0
+def test_warnings_are_one_line(data, capsys, monkeypatch):
+    fit = E2ABLClassifier.fit
+
+    def warn_and_fit(self, X, y):
+        warnings.warn("Something to know.", UserWarning, stacklevel=2)
+        return fit(self, X, y)
+
+    monkeypatch.setattr(E2ABLClassifier, "fit", warn_and_fit)
+    assert run("scan", "data.npz", *QUICK) == 0
     said = capsys.readouterr().err
-    assert "robust-ts: warning: With two classes" in said
+    assert "robust-ts: warning: Something to know." in said
     assert "UserWarning" not in said
 
 
