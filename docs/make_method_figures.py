@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from robust_ts import E2ABLClassifier
 from robust_ts.classifiers import e2abl
 from robust_ts.defense.constants import DefenseConstants
-from robust_ts.defense.propose import Proposal
+from robust_ts.defense.evidence import Proposal
 from robust_ts.defense.ridge import kernel_map
 from robust_ts.defense.witnesses import Witnesses
 from robust_ts.evaluation.benchmark import GRIDS
@@ -28,7 +28,7 @@ from robust_ts.evaluation.plots import CLEAN, NATURAL, POISONED, UNCERTAIN, _new
 IMAGES = Path(__file__).parent / "images"
 DATASET, TRIGGER, SEED, CHANNEL = "JapaneseVowels", "sine", 0, 0
 CONSTANTS = DefenseConstants()
-EVIDENCE = ("contradiction", "diversity", "agreement", "explained", "cohesion")
+EVIDENCE = ("contradiction", "diversity", "agreement", "mixture", "cohesion")
 
 
 @dataclass

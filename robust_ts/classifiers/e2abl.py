@@ -16,14 +16,9 @@ from robust_ts.classifiers._base import (
     shares_parameters,
 )
 from robust_ts.defense.constants import DefenseConstants
+from robust_ts.defense.evidence import Proposal
 from robust_ts.defense.ledger import Ledger
-from robust_ts.defense.propose import (
-    Proposal,
-    alarms_in_turn,
-    low_loss_groups,
-    members_of,
-    propose,
-)
+from robust_ts.defense.propose import alarms_in_turn, low_loss_groups, members_of, propose
 from robust_ts.defense.recover import (
     Recovery,
     agreeing,

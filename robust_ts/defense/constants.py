@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 #: Factors of the score of a group.
-EVIDENCE = ("contradiction", "diversity", "agreement", "explained", "cohesion")
+EVIDENCE = ("contradiction", "diversity", "agreement", "mixture", "cohesion")
 
 #: Families of views.
 VIEWS = ("raw", "smooth", "local", "global", "halves")
@@ -52,6 +52,9 @@ class DefenseConstants:
     doubt : float, default=0.1
         How far the pattern must speak against a member before it leaves a redrawn group: poison
         that stays in training teaches the trigger, a clean sample too many is sorted out later.
+    nats : float, default=10.0
+        Log likelihood ratio of a member, mixture of the other classes against one class, that
+        counts half: there, one account is e**10 times as likely as the other.
     alarm : float, default=0.3
         Score from which a group is worth verifying. The best natural groups of 20 unpoisoned sets
         lay at 0.00 to 0.29, poisoned ones mostly above 0.3.
@@ -99,6 +102,7 @@ class DefenseConstants:
     sample_cap: int = 1500
     clear_pattern: float = 0.8
     doubt: float = 0.1
+    nats: float = 10.0
     alarm: float = 0.3
     lead: float = 2.5
     faint: float = 0.12

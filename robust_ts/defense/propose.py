@@ -5,62 +5,19 @@ which the stages are called stands in ``robust_ts.classifiers.e2abl``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
 from robust_ts.defense.candidates import candidates, two_means
 from robust_ts.defense.constants import DefenseConstants
+from robust_ts.defense.evidence import Judge, Proposal, capped
 from robust_ts.defense.ridge import kernel_map
-from robust_ts.defense.statistics import (
-    agreement,
-    cohesion,
-    diversity,
-    purified,
-    smoothed_share,
-)
+from robust_ts.defense.statistics import purified
 from robust_ts.defense.witnesses import Witnesses, refined_labels
 
 #: Views of the whole sample from which the two-means starts are drawn.
 WHOLE_VIEWS = ("raw", "local", "global")
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A group of samples of one class, with the evidence that it is poison.
-
-    Parameters
-    ----------
-    label : int
-        The class the group is labelled with: the possible target.
-    members : ndarray of int
-        Sample indices.
-    contradiction : float
-        Share of the group that the rest of the data call another class, less the same share of the
-        rest of the class.
-    diversity : float
-        How evenly the group spreads over the other classes.
-    agreement : float
-        How far the views agree on the true class of each member, relative to clean samples.
-    explained : float
-        How much of the group's variation its true classes explain, relative to clean samples.
-    cohesion : float
-        How well one pattern tells the group from the other classes.
-    score : float
-        ``contradiction * diversity**2 * sqrt(agreement * explained) * cohesion``, 0 to 1.
-    doubtful : ndarray of int
-        Members that may be clean: they are held out, but get no other label.
-    """
-
-    label: int
-    members: np.ndarray
-    contradiction: float
-    diversity: float
-    agreement: float
-    explained: float
-    cohesion: float
-    score: float
-    doubtful: np.ndarray = field(default_factory=lambda: np.array([], dtype=int))
 
 
 def propose(
@@ -115,10 +72,10 @@ def propose(
         for features in whole:
             side = two_means(features[rows])
             starts += [rows[side], rows[~side]]
-        usual = witnesses.usual_agreement(column)
+        judge = Judge(witnesses, column, values, constants, seed)
         best: Proposal | None = None
         for group in candidates(witnesses, column, starts, constants):
-            new = score_group(group, witnesses, column, values, usual, constants, seed, best)
+            new = judge.weigh(group, best)
             best = new if best is None or new.score > best.score else best
         if best:
             best = replace(best, label=label)
@@ -126,75 +83,12 @@ def propose(
     return sorted(proposals, key=lambda p: -p.score)
 
 
-def score_group(
-    group: np.ndarray,
-    witnesses: Witnesses,
-    label: int,
-    values: np.ndarray,
-    usual: float,
-    constants: DefenseConstants,
-    seed: int = 0,
-    best: Proposal | None = None,
-) -> Proposal:
-    """Weigh the evidence that ``group`` is poison, over all views and strengths at once.
-
-    Parameters
-    ----------
-    group : ndarray of int
-        Samples of class ``label``.
-    witnesses : Witnesses
-        What the rest of the data say.
-    label : int
-        The class, as the witnesses count them.
-    values : ndarray of shape (n_samples, n_features)
-        Raw values, projected.
-    usual : float
-        Agreement of the views on samples of other classes.
-    constants : DefenseConstants
-        Constants of the method.
-    seed : int, default=0
-        Seed of the samples of reference.
-    best : Proposal, optional
-        One to beat; where even full cohesion would not, cohesion is not computed and is 0.
-
-    Returns
-    -------
-    Proposal
-        The group with its score.
-    """
-    model = witnesses.models[0][0]
-    inside = np.isin(model.rows[label], group)
-    by_view = witnesses.without(label, group)
-    scores = np.einsum("v,vij->ij", witnesses.weights, by_view)
-    other = scores.copy()
-    other[:, label] = -np.inf
-    wrong = other.max(axis=1) > scores[:, label]
-    contradiction = smoothed_share(wrong[inside]) - smoothed_share(wrong[~inside])
-    spread = diversity(other.argmax(axis=1)[inside], model.n_classes)
-    # 0.05: where views hardly agree on clean samples, agreement tells nothing.
-    agreed = agreement(by_view[:, inside], witnesses.weights, label) / max(usual, 0.05)
-    agreed = float(np.clip(agreed, 0.0, 1.0))
-    told = witnesses.explained(model.rows[label][inside], other.argmax(axis=1)[inside])
-    # Spread parts natural groups off best; agreement and explained are two looks at one thing.
-    counted = constants.factor
-    score = counted("contradiction", max(0.0, contradiction)) * counted("diversity", spread**2)
-    score = score * np.sqrt(counted("agreement", agreed) * counted("explained", told))
-    if best is not None and score <= best.score:
-        return Proposal(label, group, contradiction, spread, agreed, told, 0.0, 0.0)
-    rng = np.random.default_rng(seed)
-    others = _capped(np.flatnonzero(model.labels != label), constants.sample_cap, rng)
-    one = cohesion(values, _capped(group, constants.sample_cap, rng), others)
-    return Proposal(
-        label, group, contradiction, spread, agreed, told, one, score * counted("cohesion", one)
-    )
-
-
 def _redrawn(
     best: Proposal, labels: np.ndarray, values: np.ndarray, constants: DefenseConstants, seed: int
 ) -> Proposal:
     """Redraw a group along its own pattern, where that is clear; the evidence stays."""
     rows = np.flatnonzero(labels == best.label)
-    others = _capped(
+    others = capped(
         np.flatnonzero(labels != best.label), constants.sample_cap, np.random.default_rng(seed)
     )
     if "redraw" in constants.without or best.cohesion < constants.clear_pattern:
@@ -318,8 +212,3 @@ def _project(values: np.ndarray, dimensions: int, seed: int) -> np.ndarray:
         return values
     rng = np.random.default_rng(seed)
     return values @ rng.normal(size=(values.shape[1], dimensions)) / np.sqrt(dimensions)
-
-
-def _capped(index: np.ndarray, cap: int, rng: np.random.Generator) -> np.ndarray:
-    """Return at most ``cap`` of the indices, chosen at random."""
-    return index if len(index) <= cap else np.sort(rng.choice(index, cap, replace=False))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from robust_ts.defense.constants import DefenseConstants
-from robust_ts.defense.propose import Proposal
+from robust_ts.defense.evidence import Proposal
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from robust_ts.defense.constants import DefenseConstants
-from robust_ts.defense.propose import Proposal
+from robust_ts.defense.evidence import Proposal
 
 
 def label_odds(probabilities: np.ndarray, label: int, members: np.ndarray) -> float:

@@ -57,43 +57,6 @@ class Witnesses:
         labels = self.models[0][0].labels
         return agreement(self.alone[:, labels != label], self.weights, label)
 
-    def explained(self, group: np.ndarray, assigned: np.ndarray) -> float:
-        """Return how much of a group's variation the classes assigned to it explain.
-
-        A poisoned group is samples of other classes, all moved alike: about their common mean they
-        vary as clean samples of those classes do. The classes nearest to the members of a natural
-        group say little of how these differ.
-
-        Parameters
-        ----------
-        group : ndarray of int
-            Sample indices.
-        assigned : ndarray of int of the same shape
-            Class of each member, as the rest of the data see it.
-
-        Returns
-        -------
-        float
-            Share of the variance about the group's mean that the means of the assigned classes
-            explain, over the share they explain of clean samples in the same mixture of classes;
-            the upper quartile over the views, for a trigger leaves some of them
-            intact, clipped to 0 .. 1.
-        """
-        classes, index = np.unique(assigned, return_inverse=True)
-        shares = np.bincount(index) / len(index)
-        ratios = []
-        for model in self.models[0]:
-            samples = [model.features[model.rows[c]] for c in classes]
-            means = np.stack([s.mean(axis=0) for s in samples])
-            centers = means - shares @ means
-            between = shares @ (centers**2).sum(axis=1)
-            within = shares @ [s.var(axis=0).sum() for s in samples]
-            own = model.features[group] - model.features[group].mean(axis=0)
-            left = ((own - centers[index]) ** 2).sum() / max((own**2).sum(), 1e-12)
-            # 0.05: where classes explain hardly anything, the ratio tells nothing.
-            ratios.append((1 - left) / max(between / max(between + within, 1e-12), 0.05))
-        return float(np.clip(np.quantile(ratios, 0.75), 0.0, 1.0))
-
 
 def refined_labels(
     points: np.ndarray, labels: np.ndarray, label: int, n_parts: int, seed: int = 0

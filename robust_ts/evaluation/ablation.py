@@ -19,7 +19,8 @@ from sklearn.metrics import f1_score, roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from robust_ts.defense.constants import DefenseConstants
-from robust_ts.defense.propose import Proposal, alarms, members_of, propose
+from robust_ts.defense.evidence import Proposal
+from robust_ts.defense.propose import alarms, members_of, propose
 from robust_ts.defense.views import feature_views
 from robust_ts.evaluation import benchmark
 from robust_ts.evaluation.benchmark import CLEAN, SMALL, Grid, Run

@@ -3,7 +3,7 @@
 import numpy as np
 
 from robust_ts.defense.constants import DefenseConstants
-from robust_ts.defense.propose import Proposal
+from robust_ts.defense.evidence import Proposal
 
 CONSTANTS = DefenseConstants()
 N_CLASSES = 4

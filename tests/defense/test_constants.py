@@ -33,9 +33,9 @@ def attacked() -> tuple[dict[str, np.ndarray], np.ndarray]:
 def test_a_factor_left_out_counts_as_one(stage, attacked) -> None:
     for p in propose(*attacked, N_CLASSES, leaving_out(stage)):
         known = {name: getattr(p, name) for name in EVIDENCE} | {stage: 1.0}
-        told = known["agreement"] * known["explained"]
-        score = max(0.0, known["contradiction"]) * known["diversity"] ** 2 * np.sqrt(told)
-        assert p.score == pytest.approx(score * known["cohesion"])
+        score = max(0.0, known["contradiction"]) * known["diversity"] ** 2
+        score *= np.sqrt(known["agreement"]) * known["mixture"] * known["cohesion"]
+        assert p.score == pytest.approx(score)
 
 
 @pytest.mark.parametrize("family", ["raw", "smooth", "local", "global"])

@@ -1,0 +1,134 @@
+"""Weigh the evidence that a group of one class is poison."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from robust_ts.defense.constants import DefenseConstants
+from robust_ts.defense.mixture import Mixture
+from robust_ts.defense.statistics import agreement, cohesion, diversity, smoothed_share
+from robust_ts.defense.witnesses import Witnesses
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A group of samples of one class, with the evidence that it is poison.
+
+    Parameters
+    ----------
+    label : int
+        The class the group is labelled with: the possible target.
+    members : ndarray of int
+        Sample indices.
+    contradiction : float
+        Share of the group that the rest of the data call another class, less the same share of the
+        rest of the class.
+    diversity : float
+        How evenly the group spreads over the other classes.
+    agreement : float
+        How far the views agree on the true class of each member, relative to clean samples.
+    mixture : float
+        How much better the mixture of the other classes accounts for the spread of the group than
+        one class does, 0 to 1.
+    cohesion : float
+        How well one pattern tells the group from the other classes.
+    score : float
+        ``contradiction * diversity**2 * sqrt(agreement) * mixture * cohesion``, 0 to 1.
+    doubtful : ndarray of int
+        Members that may be clean: they are held out, but get no other label.
+    """
+
+    label: int
+    members: np.ndarray
+    contradiction: float
+    diversity: float
+    agreement: float
+    mixture: float
+    cohesion: float
+    score: float
+    doubtful: np.ndarray = field(default_factory=lambda: np.array([], dtype=int))
+
+
+class Judge:
+    """Weigh the evidence against groups of one class, over all views and ridge strengths at once.
+
+    Parameters
+    ----------
+    witnesses : Witnesses
+        What the rest of the data say.
+    label : int
+        The class, as the witnesses count them.
+    values : ndarray of shape (n_samples, n_features)
+        Raw values, projected.
+    constants : DefenseConstants
+        Constants of the method.
+    seed : int, default=0
+        Seed of the samples of reference.
+    """
+
+    def __init__(
+        self,
+        witnesses: Witnesses,
+        label: int,
+        values: np.ndarray,
+        constants: DefenseConstants,
+        seed: int = 0,
+    ) -> None:
+        self.witnesses, self.label, self.values = witnesses, label, values
+        self.constants, self.seed = constants, seed
+        # 0.05: where views hardly agree on clean samples, agreement tells nothing.
+        self.usual = max(witnesses.usual_agreement(label), 0.05)
+        self.mixture = Mixture(witnesses.models[0], label, witnesses.weights)
+
+    def weigh(self, group: np.ndarray, best: Proposal | None = None) -> Proposal:
+        """Weigh the evidence that ``group`` is poison.
+
+        Parameters
+        ----------
+        group : ndarray of int
+            Samples of the class.
+        best : Proposal, optional
+            One to beat: the costlier evidence is left out, and the score 0, where the group could
+            not beat it with all of it.
+
+        Returns
+        -------
+        Proposal
+            The group with its evidence.
+        """
+        witnesses, label, counted = self.witnesses, self.label, self.constants.factor
+        model = witnesses.models[0][0]
+        inside = np.isin(model.rows[label], group)
+        by_view = witnesses.without(label, group)
+        scores = np.einsum("v,vij->ij", witnesses.weights, by_view)
+        other = scores.copy()
+        other[:, label] = -np.inf
+        wrong = other.max(axis=1) > scores[:, label]
+        contradiction = smoothed_share(wrong[inside]) - smoothed_share(wrong[~inside])
+        spread = diversity(other.argmax(axis=1)[inside], model.n_classes)
+        agreed = agreement(by_view[:, inside], witnesses.weights, label) / self.usual
+        agreed = float(np.clip(agreed, 0.0, 1.0))
+        score = counted("contradiction", max(0.0, contradiction)) * counted("diversity", spread**2)
+        score = float(score * np.sqrt(counted("agreement", agreed)))
+        found = Proposal(label, group, contradiction, spread, agreed, 0.0, 0.0, 0.0)
+        bar = -1.0 if best is None else best.score
+        if score <= bar:
+            return found
+        nats = max(0.0, self.mixture.log_ratio(group))
+        found = replace(found, mixture=nats / (nats + self.constants.nats))
+        score *= counted("mixture", found.mixture)
+        if score <= bar:
+            return found
+        found = replace(found, cohesion=self._cohesion(group))
+        return replace(found, score=score * counted("cohesion", found.cohesion))
+
+    def _cohesion(self, group: np.ndarray) -> float:
+        rng = np.random.default_rng(self.seed)
+        cap = self.constants.sample_cap
+        others = np.flatnonzero(self.witnesses.models[0][0].labels != self.label)
+        return cohesion(self.values, capped(group, cap, rng), capped(others, cap, rng))
+
+
+def capped(index: np.ndarray, cap: int, rng: np.random.Generator) -> np.ndarray:
+    """Return at most ``cap`` of the indices, chosen at random."""
+    return index if len(index) <= cap else np.sort(rng.choice(index, cap, replace=False))

@@ -1,0 +1,106 @@
+"""Tell whether a group spreads as the other classes do, or as one class does."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from scipy.special import logsumexp
+
+from robust_ts.defense.ridge import LeaveGroupOut
+
+_SCALES = (1.0, 0.75, 0.5)  # what a trigger may leave of the content; a blend leaves 0.7
+_DIMENSIONS = 12  # discriminants beyond these add hardly anything, and bound the cost
+_RIDGE = 0.02  # keeps directions without variation out of the discriminants
+
+
+class Mixture:
+    """Compare two accounts of a group of one class, in the discriminants of the other classes.
+
+    A poisoned group is a draw from the other classes, all moved alike by the trigger: about its
+    mean it spreads as their mixture does. A natural part of a class spreads as the class does.
+
+    Parameters
+    ----------
+    models : sequence of LeaveGroupOut
+        One a view; features and labels are taken from them.
+    label : int
+        The class.
+    weights : ndarray of shape (n_views,)
+        How much each view is worth as a witness.
+    """
+
+    def __init__(self, models: Sequence[LeaveGroupOut], label: int, weights: np.ndarray) -> None:
+        self._views = [_View.of(model, label) for model in models]
+        self._weights = weights / weights.sum()
+        self._rows = models[0].rows[label]
+
+    def log_ratio(self, group: np.ndarray) -> float:
+        """Return the mean log likelihood ratio of a member, mixture against one class, in nats.
+
+        Parameters
+        ----------
+        group : ndarray of int
+            Samples of the class, by their index; not all of them.
+
+        Returns
+        -------
+        float
+            Weighted mean over the views. Under the mixture, a member is a sample of one of the
+            other classes, drawn by their sizes, about the group's mean, at the best of three
+            scales. Under one class it varies about the group's mean as the rest of the class
+            varies about its own.
+        """
+        inside = np.isin(self._rows, group)
+        return float(self._weights @ [view.log_ratio(inside) for view in self._views])
+
+
+class _View:
+    """One view of a class: its samples, and what is known of the others."""
+
+    def __init__(
+        self, own: np.ndarray, centers: np.ndarray, shares: np.ndarray, scatter: np.ndarray, n: int
+    ) -> None:
+        self.own, self.centers, self.shares, self.scatter, self.n = own, centers, shares, scatter, n
+
+    @classmethod
+    def of(cls, model: LeaveGroupOut, label: int) -> "_View":
+        parts = [model.features[r] for k, r in enumerate(model.rows) if k != label]
+        sizes = np.array([len(p) for p in parts], dtype=float)
+        means = np.stack([p.mean(axis=0) for p in parts])
+        shares = sizes / sizes.sum()
+        scatter = sum((p - m).T @ (p - m) for p, m in zip(parts, means, strict=True))
+        own = model.features[model.rows[label]]
+        freedom = len(model.labels) - model.n_classes
+        return cls(own, means - shares @ means, shares, scatter, freedom)
+
+    def log_ratio(self, inside: np.ndarray) -> float:
+        rest = self.own[~inside] - self.own[~inside].mean(axis=0)
+        basis = self._discriminants(rest)
+        members = (self.own[inside] - self.own[inside].mean(axis=0)) @ basis
+        rest, centers = rest @ basis, self.centers @ basis
+        # Halfway to the pooled spread, which is the identity here: the rest may be small.
+        spread = (rest.T @ rest / len(rest) + np.eye(basis.shape[1])) / 2
+        alone = np.einsum("ij,jk,ik->i", members, np.linalg.inv(spread), members)
+        one_class = -0.5 * (alone.mean() + np.linalg.slogdet(spread)[1])
+        cross, squares = members @ centers.T, (centers**2).sum(axis=1)
+        norms = (members**2).sum(axis=1)[:, None]
+        mixture = max(
+            logsumexp(
+                np.log(self.shares) - 0.5 * (norms - 2 * s * cross + s**2 * squares), axis=1
+            ).mean()
+            for s in _SCALES
+        )
+        return float(mixture - one_class)
+
+    def _discriminants(self, rest: np.ndarray) -> np.ndarray:
+        """Directions that tell the other classes apart, in units of the spread within classes.
+
+        The spread is that of all classes without the group, which would widen it.
+        """
+        within = (self.scatter + rest.T @ rest) / max(self.n - (len(self.own) - len(rest)), 1)
+        within = within + _RIDGE * np.trace(within) / len(within) * np.eye(len(within))
+        between = self.centers * np.sqrt(self.shares)[:, None]
+        half = cho_solve(cho_factor(within, check_finite=False), between.T, check_finite=False)
+        values, vectors = np.linalg.eigh(between @ half)
+        kept = np.flatnonzero(values > 1e-6 * max(values[-1], 1e-12))[-_DIMENSIONS:]
+        return half @ vectors[:, kept] / np.sqrt(values[kept])
