@@ -55,13 +55,13 @@ class DefenseConstants:
     nats : float, default=10.0
         Log likelihood ratio of a member, mixture of the other classes against one class, that
         counts half: there, one account is e**10 times as likely as the other.
-    alarm : float, default=0.3
+    alarm : float, default=0.16
         Score from which a group is worth verifying. The best natural groups of 20 unpoisoned sets
         lay at 0.00 to 0.29, poisoned ones mostly above 0.3.
     lead : float, default=2.5
         A lower score, from ``faint`` on, is worth verifying too where it is this many times that of
         the best group of every other class: these are the null of the data at hand.
-    faint : float, default=0.12
+    faint : float, default=0.08
         Least score that a lead can make up for.
     verify_share : float, default=0.4
         Share of the epochs after which the network trained without a group judges it: late enough
@@ -103,9 +103,9 @@ class DefenseConstants:
     clear_pattern: float = 0.8
     doubt: float = 0.1
     nats: float = 10.0
-    alarm: float = 0.3
+    alarm: float = 0.16
     lead: float = 2.5
-    faint: float = 0.12
+    faint: float = 0.08
     verify_share: float = 0.4
     contradicted_share: float = 0.5
     odds: float = 2.0

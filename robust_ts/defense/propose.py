@@ -132,10 +132,11 @@ def alarms_in_turn(
     constants: DefenseConstants,
     seed: int = 0,
 ) -> list[Proposal]:
-    """Return the alarming proposals that do not owe their alarm to a stronger one.
+    """Return the alarming proposals that do not owe their alarm to another one.
 
     Poison in one class makes clean samples of another look wrongly labelled. So where several
-    classes alarm, the best group is taken out of the data before the others are judged again.
+    classes alarm, the best group is taken out of the data before the others are judged again, and
+    in the end each is judged without all the others.
 
     Parameters
     ----------
@@ -147,23 +148,29 @@ def alarms_in_turn(
     Returns
     -------
     list of Proposal
-        Best first, at most one a class.
+        At most one a class.
     """
-    found: list[Proposal] = []
-    waiting = alarms(proposals, constants)
-    while waiting:
-        found.append(waiting[0])
-        if len(waiting) == 1:
-            break
-        kept = np.flatnonzero(~members_of(found, len(labels)))
+
+    def judged_without(groups: Sequence[Proposal]) -> list[Proposal]:
+        kept = np.flatnonzero(~members_of(groups, len(labels)))
         part = {name: view[kept] for name, view in views.items()}
+        taken = {p.label for p in groups}
         again = alarms(propose(part, labels[kept], n_classes, constants, seed), constants)
-        taken = {p.label for p in found}
-        waiting = [
+        return [
             replace(p, members=kept[p.members], doubtful=kept[p.doubtful])
             for p in again
             if p.label not in taken
         ]
+
+    found: list[Proposal] = []
+    waiting = alarms(proposals, constants)
+    while waiting:
+        found.append(waiting[0])
+        waiting = judged_without(found) if len(waiting) > 1 else []
+    for p in found[:-1]:  # the last one was judged without all the others
+        others = [q for q in found if q is not p]
+        again = [q for q in judged_without(others) if q.label == p.label]
+        found = [*again, *others]
     return found
 
 

@@ -50,27 +50,43 @@ def test_only_high_scores_alarm_best_first() -> None:
 
 
 def test_a_faint_group_alarms_only_where_it_leads_all_other_classes() -> None:
-    usual = [make_proposal(k, [k], 0.05) for k in range(1, 5)]
-    assert [p.label for p in alarms([make_proposal(0, [0], 0.2), *usual], CONSTANTS)] == [0]
-    assert alarms([make_proposal(0, [0], 0.11), *usual], CONSTANTS) == []
-    assert alarms([make_proposal(0, [0], 0.2), make_proposal(5, [5], 0.1), *usual], CONSTANTS) == []
-    assert alarms([make_proposal(0, [0], 0.2), *usual[:2]], CONSTANTS) == []  # too few to compare
+    usual = [make_proposal(k, [k], 0.02) for k in range(1, 5)]
+    assert [p.label for p in alarms([make_proposal(0, [0], 0.15), *usual], CONSTANTS)] == [0]
+    assert alarms([make_proposal(0, [0], 0.07), *usual], CONSTANTS) == []
+    assert alarms([make_proposal(0, [0], 0.15), make_proposal(5, [5], 0.1), *usual], CONSTANTS) == []
+    assert alarms([make_proposal(0, [0], 0.15), *usual[:2]], CONSTANTS) == []  # too few to compare
 
 
-def test_an_alarm_that_a_stronger_group_caused_is_dropped(monkeypatch) -> None:
+def test_an_alarm_that_another_group_caused_is_dropped(monkeypatch) -> None:
     y = np.repeat([0, 1, 2], 10)
     strong, mirrored = make_proposal(0, [0, 1], 0.8), make_proposal(1, [10, 11], 0.5)
     other = make_proposal(2, [28, 29], 0.4)
     asked = []
 
     def again(views, labels, *rest):
-        asked.append(len(labels))
-        return [make_proposal(2, [26, 27], 0.4), make_proposal(1, [8, 9], 0.1)]  # without 0 and 1
+        asked.append(np.bincount(labels).tolist())
+        if asked[-1] == [8, 10, 10]:  # without the strong group the mirrored one is silent
+            return [make_proposal(2, [26, 27], 0.4), make_proposal(1, [8, 9], 0.01)]
+        return [make_proposal(0, [0, 1, 2], 0.7)]  # without the last one, the strong group grows
 
     monkeypatch.setattr(module, "propose", again)
     views = {"raw": np.zeros((30, 2))}
     found = alarms_in_turn([strong, mirrored, other], views, y, 3, CONSTANTS)
-    assert [(p.label, p.members.tolist()) for p in found] == [(0, [0, 1]), (2, [28, 29])]
-    assert asked == [28]
+    assert [(p.label, p.members.tolist()) for p in found] == [(0, [0, 1, 2]), (2, [28, 29])]
+    assert asked == [[8, 10, 10], [10, 10, 8]]
     assert alarms_in_turn([strong], views, y, 3, CONSTANTS) == [strong]
     assert alarms_in_turn([], views, y, 3, CONSTANTS) == []
+
+
+def test_a_stronger_group_that_the_other_one_caused_is_dropped(monkeypatch) -> None:
+    y = np.repeat([0, 1], 10)
+    mirrored, poison = make_proposal(1, [10, 11], 0.6), make_proposal(0, [0, 1], 0.5)
+
+    def again(views, labels, *rest):
+        without_mirrored = (labels == 1).sum() == 8
+        return [make_proposal(0, [0, 1], 0.5)] if without_mirrored else []
+
+    monkeypatch.setattr(module, "propose", again)
+    views = {"raw": np.zeros((20, 2))}
+    found = alarms_in_turn([mirrored, poison], views, y, 2, CONSTANTS)
+    assert [p.label for p in found] == [0]
