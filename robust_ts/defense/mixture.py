@@ -30,7 +30,7 @@ class Mixture:
     """
 
     def __init__(self, models: Sequence[LeaveGroupOut], label: int, weights: np.ndarray) -> None:
-        self._views = [_View.of(model, label) for model in models]
+        self._views = [_View(model, label) for model in models]
         self._weights = weights / weights.sum()
         self._rows = models[0].rows[label]
 
@@ -57,21 +57,13 @@ class Mixture:
 class _View:
     """One view of a class: its samples, and what is known of the others."""
 
-    def __init__(
-        self, own: np.ndarray, centers: np.ndarray, shares: np.ndarray, scatter: np.ndarray, n: int
-    ) -> None:
-        self.own, self.centers, self.shares, self.scatter, self.n = own, centers, shares, scatter, n
-
-    @classmethod
-    def of(cls, model: LeaveGroupOut, label: int) -> "_View":
-        parts = [model.features[r] for k, r in enumerate(model.rows) if k != label]
-        sizes = np.array([len(p) for p in parts], dtype=float)
-        means = np.stack([p.mean(axis=0) for p in parts])
-        shares = sizes / sizes.sum()
-        scatter = sum((p - m).T @ (p - m) for p, m in zip(parts, means, strict=True))
-        own = model.features[model.rows[label]]
-        freedom = len(model.labels) - model.n_classes
-        return cls(own, means - shares @ means, shares, scatter, freedom)
+    def __init__(self, model: LeaveGroupOut, label: int) -> None:
+        sizes, means, scatters = (np.delete(m, label, axis=0) for m in model.moments())
+        self.own = model.features[model.rows[label]]
+        self.shares = sizes / sizes.sum()
+        self.centers = means - self.shares @ means
+        self.scatter = scatters.sum(axis=0)
+        self.freedom = len(model.labels) - model.n_classes
 
     def log_ratio(self, inside: np.ndarray) -> float:
         rest = self.own[~inside] - self.own[~inside].mean(axis=0)
@@ -97,7 +89,7 @@ class _View:
 
         The spread is that of all classes without the group, which would widen it.
         """
-        within = (self.scatter + rest.T @ rest) / max(self.n - (len(self.own) - len(rest)), 1)
+        within = (self.scatter + rest.T @ rest) / max(self.freedom - (len(self.own) - len(rest)), 1)
         within = within + _RIDGE * np.trace(within) / len(within) * np.eye(len(within))
         between = self.centers * np.sqrt(self.shares)[:, None]
         half = cho_solve(cho_factor(within, check_finite=False), between.T, check_finite=False)

@@ -70,6 +70,19 @@ class LeaveGroupOut:
     def _weight(self, size: int) -> float:
         return len(self.labels) / (self.n_classes * max(size, 1))
 
+    def moments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Give the size, mean and scatter about it of each class.
+
+        Returns
+        -------
+        sizes : ndarray of shape (n_classes,)
+        means : ndarray of shape (n_classes, n_features)
+        scatters : ndarray of shape (n_classes, n_features, n_features)
+        """
+        sizes = np.array([len(r) for r in self.rows], dtype=float)
+        means = self._sums.T / np.maximum(sizes, 1.0)[:, None]
+        return sizes, means, np.stack(self._grams) - np.einsum("k,ki,kj->kij", sizes, means, means)
+
     def leave_one_out(self) -> np.ndarray:
         """Score every sample by the classifier without it; of shape (n_samples, n_classes)."""
         weights = self._weights[self.labels]

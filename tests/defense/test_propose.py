@@ -53,7 +53,9 @@ def test_a_faint_group_alarms_only_where_it_leads_all_other_classes() -> None:
     usual = [make_proposal(k, [k], 0.02) for k in range(1, 5)]
     assert [p.label for p in alarms([make_proposal(0, [0], 0.15), *usual], CONSTANTS)] == [0]
     assert alarms([make_proposal(0, [0], 0.07), *usual], CONSTANTS) == []
-    assert alarms([make_proposal(0, [0], 0.15), make_proposal(5, [5], 0.1), *usual], CONSTANTS) == []
+    assert (
+        alarms([make_proposal(0, [0], 0.15), make_proposal(5, [5], 0.1), *usual], CONSTANTS) == []
+    )
     assert alarms([make_proposal(0, [0], 0.15), *usual[:2]], CONSTANTS) == []  # too few to compare
 
 

@@ -34,3 +34,13 @@ def test_kernel_map_reproduces_the_kernel_where_all_samples_are_landmarks() -> N
     gram = mapped @ mapped.T
     np.testing.assert_allclose(np.diag(gram), 1.0, atol=1e-6)
     assert kernel_map(view, 10).shape[1] <= 10
+
+
+def test_moments_are_those_of_each_class() -> None:
+    rng = np.random.default_rng(2)
+    features, labels = rng.normal(size=(30, 4)), np.sort(np.arange(30) % 3)
+    sizes, means, scatters = LeaveGroupOut(features, labels, 3, 0.1).moments()
+    part = features[labels == 1]
+    assert sizes.tolist() == [10, 10, 10]
+    np.testing.assert_allclose(means[1], part.mean(axis=0))
+    np.testing.assert_allclose(scatters[1], 9 * np.cov(part, rowvar=False))
