@@ -66,11 +66,9 @@ class DefenseConstants:
     verify_share : float, default=0.4
         Share of the epochs after which the network trained without a group judges it: late enough
         to classify well, early enough that a restart and the recovery still have time.
-    contradicted_share : float, default=0.5
-        Share of a poisoned group that the network must contradict: most of it.
     odds : float, default=2.0
-        Least median odds of the best other class against the given one: twice as likely. Alarming
-        natural groups stayed below 0.6, poisoned ones above 2.9.
+        Least median odds of the best other class against the given one, for a group that just
+        alarms: twice as likely. One that scores twice as much needs half the odds.
     recover_probability : float, default=0.5
         Least probability of the recovered label: likelier than all others together. At 0.8 fewer
         came back, and each one left out costs clean accuracy.
@@ -107,7 +105,6 @@ class DefenseConstants:
     lead: float = 2.5
     faint: float = 0.08
     verify_share: float = 0.4
-    contradicted_share: float = 0.5
     odds: float = 2.0
     recover_probability: float = 0.5
     recover_every: int = 3

@@ -191,7 +191,7 @@ def low_loss_groups(
     Returns
     -------
     list of Proposal
-        The lowest ``low_loss_share`` of all samples, one group a class, with score 1.
+        The lowest ``low_loss_share`` of all samples, one group a class, which just alarms.
 
     References
     ----------
@@ -200,8 +200,8 @@ def low_loss_groups(
     size = max(1, round(constants.low_loss_share * len(losses)))
     lowest = np.sort(np.argsort(losses, kind="stable")[:size])
     return [
-        Proposal(int(label), lowest[labels[lowest] == label], 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
-        for label in np.unique(labels[lowest])
+        Proposal(int(k), lowest[labels[lowest] == k], 1.0, 1.0, 1.0, 1.0, 1.0, constants.alarm)
+        for k in np.unique(labels[lowest])
     ]
 
 

@@ -31,11 +31,6 @@ def label_odds(probabilities: np.ndarray, label: int, members: np.ndarray) -> fl
     return float(np.median(other / np.maximum(probabilities[members, label], 1e-12)))
 
 
-def contradicted_share(probabilities: np.ndarray, label: int, members: np.ndarray) -> float:
-    """Return the share of the members that a network calls another class."""
-    return float((probabilities[members].argmax(axis=1) != label).mean())
-
-
 def verify(
     probabilities: np.ndarray,
     labels: np.ndarray,
@@ -43,6 +38,9 @@ def verify(
     constants: DefenseConstants,
 ) -> list[Proposal]:
     """Return the proposals that the network confirms as a whole.
+
+    What the proposal says and what the network says are weighed together: a group that just
+    alarms needs odds of ``constants.odds``, one that scores twice as much needs half of them.
 
     Parameters
     ----------
@@ -58,7 +56,7 @@ def verify(
     Returns
     -------
     list of Proposal
-        Those contradicted by the majority, and with confidence.
+        Those whose median odds of the best other class are high enough for their score.
     """
     if "verify" in constants.without:
         return list(proposals)
@@ -66,6 +64,6 @@ def verify(
         p
         for p in proposals
         if (labels[p.members] == p.label).all()
-        and contradicted_share(probabilities, p.label, p.members) > constants.contradicted_share
-        and label_odds(probabilities, p.label, p.members) >= constants.odds
+        and label_odds(probabilities, p.label, p.members) * p.score / constants.alarm
+        >= constants.odds
     ]

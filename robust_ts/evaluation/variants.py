@@ -11,7 +11,7 @@ VARIANT = "e2abl["
 #: Stages and constants that play no part before there is an alarm.
 LATER_STAGES = ("lead", "verify", "recover")
 LATER_CONSTANTS = (
-    *("alarm", "lead", "faint", "trap_share", "verify_share", "contradicted_share", "odds"),
+    *("alarm", "lead", "faint", "trap_share", "verify_share", "odds"),
     *("recover_probability", "recover_every", "low_loss_share"),
 )
 

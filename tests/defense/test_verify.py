@@ -5,15 +5,33 @@ from robust_ts.defense.verify import label_odds, verify
 from tests.defense._groups import CONSTANTS, make_proposal
 
 
-def test_verify_needs_majority_and_confidence() -> None:
+def test_a_group_that_just_alarms_needs_a_sure_majority() -> None:
     y = np.zeros(8, dtype=int)
     P = np.tile([0.9, 0.05, 0.05], (8, 1))
     P[:4] = [0.04, 0.76, 0.2]
     P[4:6] = [0.45, 0.5, 0.05]
     groups = [
-        make_proposal(0, [0, 1, 2, 3]),
-        make_proposal(0, [4, 5]),
-        make_proposal(0, [3, 4, 6, 7]),
+        make_proposal(0, members, CONSTANTS.alarm)
+        for members in ([0, 1, 2, 3], [4, 5], [3, 4, 6, 7])
     ]
     assert [list(p.members) for p in verify(P, y, groups, CONSTANTS)] == [[0, 1, 2, 3]]
     assert label_odds(P, 0, np.arange(4)) == pytest.approx(19.0)
+
+
+def test_a_higher_score_needs_lower_odds() -> None:
+    y, P = np.zeros(4, dtype=int), np.tile([0.6, 0.4], (4, 1))
+    odds = 0.4 / 0.6
+    needed = CONSTANTS.alarm * CONSTANTS.odds / odds
+    just, short = (make_proposal(0, [0, 1], needed * f) for f in (1.01, 0.99))
+    assert verify(P, y, [just, short], CONSTANTS) == [just]
+    lead = make_proposal(0, [0, 1], CONSTANTS.alarm / 2)  # alarmed by its lead alone
+    P[:] = [0.22, 0.78]
+    assert verify(P, y, [lead], CONSTANTS) == []
+    P[:] = [0.18, 0.82]
+    assert verify(P, y, [lead], CONSTANTS) == [lead]
+
+
+def test_a_group_whose_labels_changed_is_not_confirmed() -> None:
+    P = np.tile([0.01, 0.99], (4, 1))
+    group = make_proposal(0, [0, 1], 0.9)
+    assert verify(P, np.array([0, 1, 1, 1]), [group], CONSTANTS) == []
