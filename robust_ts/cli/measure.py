@@ -1,6 +1,7 @@
 """``robust-ts demo`` and ``robust-ts bench``: what the defense is worth."""
 
 import argparse
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -50,6 +51,9 @@ def add_commands(commands: Any) -> None:
     speed.add_argument("--quick", action="store_true", help="tiny sizes: does everything run?")
     speed.add_argument("--pairs", type=int, help="most measured pairs of a comparison")
     speed.add_argument("--limit", type=float, help="seconds a comparison (default: 60; cuda: 15)")
+    speed.add_argument(
+        "--minutes", type=float, help="begin nothing after so long (default: no end; cuda: 9)"
+    )
     speed.add_argument("--sizes", help="numbers of series for the table scaling: a,b,...")
     speed.add_argument("--figure", help="file for the picture of the table scaling")
     bench.set_defaults(run=_bench)
@@ -132,7 +136,9 @@ def _bench_speed(arguments: argparse.Namespace) -> None:
 
     device = resolve_device(arguments.device)
     # All tables on a card are to fit into ten minutes.
-    limit = arguments.limit or (15.0 if device.type == "cuda" else 60.0)
+    on_card = device.type == "cuda"
+    limit = arguments.limit or (15.0 if on_card else 60.0)
+    minutes = arguments.minutes or (9.0 if on_card else float("inf"))
     given: dict[str, Any] = {
         name: tuple(getattr(arguments, name).split(","))
         for name in ("backbones", "datasets")
@@ -141,7 +147,15 @@ def _bench_speed(arguments: argparse.Namespace) -> None:
     if arguments.sizes:
         given["sizes"] = tuple(sorted(int(size) for size in arguments.sizes.split(",")))
     pairs = arguments.pairs or (1 if arguments.quick else 5)
-    settings = Settings(device, arguments.quick, pairs, limit, figure=arguments.figure, **given)
+    settings = Settings(
+        device,
+        arguments.quick,
+        pairs,
+        limit,
+        figure=arguments.figure,
+        end=time.perf_counter() + 60 * minutes,
+        **given,
+    )
     names = arguments.tables.split(",") if arguments.tables else list(TABLES)
     for text in measure(names, settings):
         print(text, flush=True, end="\n\n")

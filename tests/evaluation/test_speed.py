@@ -124,7 +124,16 @@ def test_growth_stops_where_the_next_size_would_not_fit_and_says_so():
     )
     assert list(measured) == [1]
     assert len(tried) == 1
-    assert note.startswith("Left out: 1000000000000 (about ")
+    assert note.startswith("Left out: 1000000000000 (1000000000000: about ")
+
+
+def test_what_does_not_fit_into_the_time_is_named():
+    late = Settings(CPU, quick=True, datasets=("ItalyPowerDemand",), end=0.0)
+    assert "- left out, the time was up: resnet" in loop.table(late)
+    assert "- left out, the time was up: tsai" in rivals.table(late)
+    text = defense.table(late)
+    assert "- left out, the time was up: ItalyPowerDemand, cnn, poisoned" in text
+    assert "|" not in text
 
 
 def test_generated_series_are_poisoned_and_their_stages_all_cost_time(tmp_path):

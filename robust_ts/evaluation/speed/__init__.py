@@ -12,8 +12,8 @@ TABLES: dict[str, tuple[str, Callable[[Settings], str]]] = {
     "loop": ("The loop against a bare torch loop", loop.table),
     "rivals": ("InceptionTime against other libraries", rivals.table),
     "defense": ("What the defense costs", defense.table),
-    "scaling": ("How the cost of the defense grows", scaling.table),
     "profile": ("Where the time goes", profile.table),
+    "scaling": ("How the cost of the defense grows", scaling.table),
     "compile": ("torch.compile", loop.compile_table),
 }
 

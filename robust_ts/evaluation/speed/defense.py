@@ -7,8 +7,7 @@ import numpy as np
 from robust_ts import E2ABLClassifier, NeuralClassifier
 from robust_ts.attacks import PatchTrigger, poison
 from robust_ts.datasets import DatasetNotFoundError, load_dataset
-from robust_ts.evaluation.speed.timing import Settings, paired_ratio, shown
-from robust_ts.evaluation.tables import markdown_table
+from robust_ts.evaluation.speed.timing import Settings, page, paired_ratio, shown
 
 #: The most a fit may cost over the undefended one: without an attack, and with one.
 GOALS = {"clean": 1.1, "poisoned": 1.3}
@@ -24,13 +23,10 @@ def table(settings: Settings) -> str:
         except DatasetNotFoundError:
             notes.append(f"- {name}: not measured, it is neither bundled nor in ROBUST_TS_DATA")
             continue
-        rows += [
-            _cost(name, backbone, data, X, y, settings)
-            for backbone in settings.backbones
-            for data in GOALS
-        ]
+        works = [(name, backbone, data) for backbone in settings.backbones for data in GOALS]
+        rows += [_cost(*work, X, y, settings) for work in settings.affordable(works, notes)]
     head = "Whole fits, automatic schedule; poisoned: patch trigger, 10%, dirty label, target 0"
-    return "\n\n".join([head, *([markdown_table(rows)] if rows else []), *notes])
+    return page(head, rows, notes)
 
 
 def _cost(

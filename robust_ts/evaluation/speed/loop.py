@@ -11,11 +11,11 @@ from robust_ts import NeuralClassifier
 from robust_ts.evaluation.speed.timing import (
     Series,
     Settings,
+    page,
     paired_ratio,
     seconds_of,
     shown,
 )
-from robust_ts.evaluation.tables import markdown_table
 from robust_ts.networks import NetworkSpec
 from robust_ts.training import Schedule, Trainer, as_tensor, isolated_rng
 from robust_ts.training.loop import n_batches
@@ -41,12 +41,13 @@ def build(backbone: str, series: Series, device: torch.device) -> nn.Module:
 def table(settings: Settings) -> str:
     """Measure training and prediction of each backbone against bare loops, as a table."""
     series, rows = series_of(settings), []
-    for backbone in settings.backbones:
+    notes: list[str] = []
+    for backbone in settings.affordable(settings.backbones, notes):
         for work, compare in (("training", _training), ("prediction", _prediction)):
             result = compare(backbone, series, settings)
             row = {"backbone": backbone, "work": work, **shown(result, "ours", "bare torch")}
             rows.append({**row, "ours, series/s": f"{len(series.X) / result['seconds']:.0f}"})
-    return f"{series.name}; one epoch at batch {_BATCH}, one prediction\n\n{markdown_table(rows)}"
+    return page(f"{series.name}; one epoch at batch {_BATCH}, one prediction", rows, notes)
 
 
 def _training(backbone: str, series: Series, settings: Settings) -> dict[str, float]:
@@ -125,8 +126,9 @@ def bare_prediction(
 def compile_table(settings: Settings) -> str:
     """Measure what ``torch.compile`` gains a bare training loop, its first epoch included."""
     series, rows = series_of(settings), []
+    notes: list[str] = []
     X, y = series.tensors(settings.device)
-    for backbone in settings.backbones:
+    for backbone in settings.affordable(settings.backbones, notes):
         eager = bare_epoch(build(backbone, series, settings.device), X, y)
         network = build(backbone, series, settings.device).train()
         compiled = bare_epoch(torch.compile(network), X, y, network.parameters())
@@ -144,4 +146,4 @@ def compile_table(settings: Settings) -> str:
         row = {"backbone": backbone, "first epoch, s": f"{first:.1f}"}
         row |= shown(result, "compiled epoch", "eager epoch")
         rows.append({**row, "pays after, epochs": f"{first / gain:.0f}" if gain > 0 else "never"})
-    return f"{series.name}; the bare loop, batch {_BATCH}\n\n{markdown_table(rows)}"
+    return page(f"{series.name}; the bare loop, batch {_BATCH}", rows, notes)

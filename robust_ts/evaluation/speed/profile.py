@@ -6,8 +6,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from robust_ts.evaluation.speed.loop import bare_epoch, bare_prediction, build, series_of
-from robust_ts.evaluation.speed.timing import Settings
-from robust_ts.evaluation.tables import markdown_table
+from robust_ts.evaluation.speed.timing import Settings, page
 
 #: Parts of the names of torch's operators, first match first; what remains is "other".
 KINDS = {
@@ -28,8 +27,9 @@ def kind_of(operator: str) -> str:
 def table(settings: Settings) -> str:
     """Measure the share of each kind of operator in training and prediction, per backbone."""
     series, rows = series_of(settings), []
+    notes: list[str] = []
     X, y = series.tensors(settings.device)
-    for backbone in settings.backbones:
+    for backbone in settings.affordable(settings.backbones, notes):
         network = build(backbone, series, settings.device)
         epoch = bare_epoch(network, X, y)
         rows.append({"backbone": backbone, "work": "training", **shares(epoch, settings.device)})
@@ -38,7 +38,7 @@ def table(settings: Settings) -> str:
             {"backbone": backbone, "work": "prediction", **shares(predict, settings.device)}
         )
     head = f"{series.name}; percent of the time in operators, each without what it calls"
-    return f"{head}\n\n{markdown_table(rows)}"
+    return page(head, rows, notes)
 
 
 def shares(work: Any, device: torch.device) -> dict[str, float]:

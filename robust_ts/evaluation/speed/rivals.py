@@ -17,8 +17,7 @@ from torch import nn
 
 from robust_ts import NeuralClassifier
 from robust_ts.evaluation.speed.loop import build
-from robust_ts.evaluation.speed.timing import Series, Settings, paired_ratio, shown
-from robust_ts.evaluation.tables import markdown_table
+from robust_ts.evaluation.speed.timing import Series, Settings, page, paired_ratio, shown
 
 _BATCH = 64
 
@@ -102,11 +101,15 @@ def _aeon(task: Task) -> Pair:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     tensorflow = importlib.import_module("tensorflow")
     deep = importlib.import_module("aeon.classification.deep_learning")
-    if task.device.type != "cpu" and not tensorflow.config.list_physical_devices("GPU"):
-        raise _SkippedError("its TensorFlow sees no card")
-    if task.device.type == "cpu":  # as many threads as torch has; only before its first use
+    cards = tensorflow.config.list_physical_devices("GPU")
+    if task.device.type == "cpu":  # as many threads as torch has, and no card
+        tensorflow.config.set_visible_devices([], "GPU")
         tensorflow.config.threading.set_intra_op_parallelism_threads(torch.get_num_threads())
         tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+    elif not cards:
+        raise _SkippedError("its TensorFlow sees no card")
+    for card in cards:  # it would take all memory of a card otherwise
+        tensorflow.config.experimental.set_memory_growth(card, True)
     X, y = task.series.X, task.series.y
 
     def fit() -> Any:
@@ -210,12 +213,13 @@ def _missing(package: str) -> bool:
 
 def table(settings: Settings) -> str:
     """Measure every rival that is installed; say of the others why they are not measured."""
-    n = 64 if settings.quick else (4096 if settings.device.type == "cuda" else 1024)
+    n = 64 if settings.quick else (2048 if settings.device.type == "cuda" else 1024)
     series = Series.load(n, 24 if settings.quick else None)
     task = Task(series, 1 if settings.quick else 3, settings.device)
     rows: list[dict[str, Any]] = []
-    notes = []
-    for name, rival in RIVALS.items():
+    notes: list[str] = []
+    for name in settings.affordable(RIVALS, notes):
+        rival = RIVALS[name]
         missing = [p for p in rival.needs if _missing(p)]
         if missing:
             notes.append(f"- {name}: not measured, {' and '.join(missing)} not installed")
@@ -231,7 +235,7 @@ def table(settings: Settings) -> str:
         f"{series.name}; InceptionTime of depth 6 with 32 filters, {task.epochs} epoch(s) at batch "
         f"{_BATCH}, one network; ratio: the rival's time over ours"
     )
-    return "\n\n".join([head, *([markdown_table(rows)] if rows else []), "\n".join(notes)])
+    return page(head, rows, notes)
 
 
 def _compare(name: str, rival: Rival, task: Task, settings: Settings) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from robust_ts.inputs import standardize
 #: Stages in the order in which a fit runs them.
 STAGES = ("trap epoch", "views", "proposals", "main epoch", "report")
 #: Sizes of the two sweeps.
-NUMBERS = {"quick": (60, 120), "whole": (1000, 10_000, 100_000)}
+NUMBERS = {"quick": (60, 120), "whole": (1000, 3000, 10_000, 30_000, 100_000)}
 LENGTHS = {"quick": (16, 32), "whole": (32, 128, 512, 1024, 2048, 4096)}
 
 _LENGTH, _SAMPLES, _CLASSES, _BACKBONE = 64, 1000, 5, "cnn"
@@ -106,8 +106,8 @@ def grow(
     cost : callable
         Gives the seconds of each stage at a size.
     limit : float
-        Seconds. A size is left out if, from the one before and linear growth, it would not end
-        before.
+        Seconds. A size but the first is left out if, from the one before and linear growth, it
+        would not end before.
 
     Returns
     -------
@@ -120,9 +120,10 @@ def grow(
     measured: dict[int, dict[str, float]] = {}
     for position, size in enumerate(sizes):
         expected = last * size / sizes[position - 1] if position else 0.0
-        if time.perf_counter() - start + expected > limit:
+        if position and time.perf_counter() - start + expected > limit:
             left = ", ".join(map(str, sizes[position:]))
-            return measured, f"Left out: {left} (about {expected:.0f} s for {size}, limit {limit})."
+            note = f"Left out: {left} ({size}: about {expected:.0f} s, all: {limit:.0f} s at most)."
+            return measured, note
         begin = time.perf_counter()
         measured[size] = cost(size)
         last = time.perf_counter() - begin
@@ -135,14 +136,14 @@ def table(settings: Settings) -> str:
     numbers, lengths = settings.sizes or NUMBERS[kind], LENGTHS[kind]
     fixed = min(_SAMPLES, max(numbers))
     stage_seconds(*generate(min(60, fixed), 16), settings.device)  # warm up
-    # A comparison of the other tables has one limit; these are two sweeps of many stages.
-    n_limit = max(300.0, 5 * settings.limit)
+    # The limit is that of one comparison of the other tables; these are two sweeps of stages.
+    limit = max(0.0, min(15 * settings.limit, settings.end - time.perf_counter()))
     sweeps = {
         f"n, T = {_LENGTH}": grow(
-            numbers, lambda n: stage_seconds(*generate(n, _LENGTH), settings.device), n_limit
+            numbers, lambda n: stage_seconds(*generate(n, _LENGTH), settings.device), 0.7 * limit
         ),
         f"T, n = {fixed}": grow(
-            lengths, lambda t: stage_seconds(*generate(fixed, t), settings.device), n_limit / 2
+            lengths, lambda t: stage_seconds(*generate(fixed, t), settings.device), 0.3 * limit
         ),
     }
     if settings.figure:

@@ -1,18 +1,21 @@
 """Clocks, settings and data that all tables of speed share."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
 
 from robust_ts.datasets import DatasetNotFoundError, load_dataset
+from robust_ts.evaluation.tables import markdown_table
 from robust_ts.training import as_tensor
 
 #: Sets of series that the networks are timed on, the first that is there; one bundled in sktime.
 SERIES = ("SpSwHAR_phone", "JapaneseVowels")
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Settings:
         Numbers of series for the growth of the cost; by ``quick`` where None.
     figure : str, optional
         File for the picture of the growth of the cost.
+    end : float, default=inf
+        Reading of ``time.perf_counter`` after which nothing further is begun.
     """
 
     device: torch.device
@@ -47,6 +52,16 @@ class Settings:
     datasets: tuple[str, ...] = ("JapaneseVowels", "SwedishLeaf")
     sizes: tuple[int, ...] | None = None
     figure: str | None = None
+    end: float = float("inf")
+
+    def affordable(self, items: Iterable[_T], left_out: list[str]) -> Iterator[_T]:
+        """Give items as long as there is time, and note those that are left out."""
+        for item in items:
+            if time.perf_counter() < self.end:
+                yield item
+            else:
+                name = item if isinstance(item, str) else ", ".join(map(str, cast(Any, item)))
+                left_out.append(f"- left out, the time was up: {name}")
 
 
 @dataclass(frozen=True)
@@ -147,6 +162,11 @@ def paired_ratio(
         "ratio_max": float(ratios.max()),
         "n_pairs": len(pairs),
     }
+
+
+def page(head: str, rows: Sequence[Mapping[str, object]], notes: Sequence[str] = ()) -> str:
+    """Put a line on what was measured, the table and notes under each other."""
+    return "\n\n".join(filter(None, [head, markdown_table(rows) if rows else "", "\n".join(notes)]))
 
 
 def shown(result: Mapping[str, float], ours: str, reference: str) -> dict[str, Any]:
