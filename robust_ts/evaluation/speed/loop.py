@@ -142,8 +142,9 @@ def compile_table(settings: Settings) -> str:
             limit=settings.limit,
             warm_up=False,
         )
-        gain = result["reference_seconds"] - result["seconds"]
+        gain = (1 - result["ratio"]) * result["reference_seconds"]
+        pays = f"{(first - result['reference_seconds']) / gain:.0f}" if gain > 0 else "never"
         row = {"backbone": backbone, "first epoch, s": f"{first:.1f}"}
         row |= shown(result, "compiled epoch", "eager epoch")
-        rows.append({**row, "pays after, epochs": f"{first / gain:.0f}" if gain > 0 else "never"})
+        rows.append({**row, "pays after, epochs": pays})
     return page(f"{series.name}; the bare loop, batch {_BATCH}", rows, notes)

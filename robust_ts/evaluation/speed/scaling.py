@@ -185,5 +185,6 @@ def draw(sweeps: dict[str, dict[int, dict[str, float]]], path: str) -> None:
         low = min(first)
         ax.loglog(sizes, [low * s / sizes[0] for s in sizes], "k:", label="linear")
         ax.set(xlabel=f"{name} (generated series)", ylabel="seconds")
-        ax.legend(frameon=False, fontsize="x-small")
+        ax.set_ylim(top=20 * ax.get_ylim()[1])  # room for the legend
+        ax.legend(frameon=False, fontsize="x-small", loc="upper left")
     figure.savefig(path, dpi=150)
