@@ -1,6 +1,6 @@
 """What the rest of the data say of a class: one classifier a view, each able to forget a group."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.cluster import KMeans
@@ -27,9 +27,6 @@ class Witnesses:
     models: list[list[LeaveGroupOut]]
     weights: np.ndarray
     alone: np.ndarray
-    _known: dict[tuple[int, int], tuple[np.ndarray, float]] = field(
-        default_factory=dict, init=False, repr=False
-    )
 
     @classmethod
     def of(
@@ -60,15 +57,6 @@ class Witnesses:
         labels = self.models[0][0].labels
         return agreement(self.alone[:, labels != label], self.weights, label)
 
-    def _moments(self, view: int, label: int) -> tuple[np.ndarray, float]:
-        """Return mean and variance of a class in a view, computed once for all groups."""
-        known = self._known
-        if (view, label) not in known:
-            model = self.models[0][view]
-            samples = model.features[model.rows[label]]
-            known[view, label] = samples.mean(axis=0), float(samples.var(axis=0).sum())
-        return known[view, label]
-
     def explained(self, group: np.ndarray, assigned: np.ndarray) -> float:
         """Return how much of a group's variation the classes assigned to it explain.
 
@@ -94,11 +82,12 @@ class Witnesses:
         classes, index = np.unique(assigned, return_inverse=True)
         shares = np.bincount(index) / len(index)
         ratios = []
-        for view, model in enumerate(self.models[0]):
-            means, variances = zip(*(self._moments(view, c) for c in classes), strict=True)
-            centers = np.stack(means) - shares @ np.stack(means)
+        for model in self.models[0]:
+            samples = [model.features[model.rows[c]] for c in classes]
+            means = np.stack([s.mean(axis=0) for s in samples])
+            centers = means - shares @ means
             between = shares @ (centers**2).sum(axis=1)
-            within = shares @ variances
+            within = shares @ [s.var(axis=0).sum() for s in samples]
             own = model.features[group] - model.features[group].mean(axis=0)
             left = ((own - centers[index]) ** 2).sum() / max((own**2).sum(), 1e-12)
             # 0.05: where classes explain hardly anything, the ratio tells nothing.
