@@ -1,6 +1,7 @@
 """``robust-ts demo`` and ``robust-ts bench``: what the defense is worth."""
 
 import argparse
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +27,8 @@ def add_commands(commands: Any) -> None:
         "bench",
         help="measure defenses over a grid of data sets and attacks, or the speed of the loop",
         description="Run a grid of the benchmark and print its tables as Markdown. Finished runs "
-        "are kept in the rows file and not run again. 'speed' times the training loop instead, "
+        "are kept in the rows file and not run again. 'speed' times networks, rivals and the "
+        "defense instead, with the options of that group and --backbones and --datasets; "
         "'forecasting' measures the forecasters, with --defenses for methods and --triggers for "
         "attacks.",
     )
@@ -41,6 +43,19 @@ def add_commands(commands: Any) -> None:
     for name in _AXES:
         bench.add_argument(f"--{name}", help=f"restrict the grid's {name}: a,b,...")
     bench.add_argument("--tables-only", action="store_true", help="print the tables, run nothing")
+    speed = bench.add_argument_group("speed")
+    speed.add_argument(
+        "--tables", help="loop, rivals, defense, scaling, profile, compile: a,b,... (default: all)"
+    )
+    speed.add_argument("--device", default="cpu", help="where to measure: cpu (default), cuda")
+    speed.add_argument("--quick", action="store_true", help="tiny sizes: does everything run?")
+    speed.add_argument("--pairs", type=int, help="most measured pairs of a comparison")
+    speed.add_argument("--limit", type=float, help="seconds a comparison (default: 60; cuda: 15)")
+    speed.add_argument(
+        "--minutes", type=float, help="begin nothing after so long (default: no end; cuda: 9)"
+    )
+    speed.add_argument("--sizes", help="numbers of series for the table scaling: a,b,...")
+    speed.add_argument("--figure", help="file for the picture of the table scaling")
     bench.set_defaults(run=_bench)
 
 
@@ -69,10 +84,9 @@ def _restricted(grid: Any, arguments: argparse.Namespace) -> Any:
 
 def _bench(arguments: argparse.Namespace) -> None:
     from robust_ts.evaluation import ablation, benchmark, calibration, summary
-    from robust_ts.evaluation.speed import speed_table
 
     if arguments.grid == "speed":
-        print(speed_table())
+        _bench_speed(arguments)
         return
     if arguments.grid == "forecasting":
         _bench_forecasting(arguments)
@@ -114,3 +128,34 @@ def _bench_forecasting(arguments: argparse.Namespace) -> None:
     path = arguments.rows or "runs/forecasting.jsonl"
     rows = read_rows(path) if arguments.tables_only else benchmark.run_benchmark(runs, path)
     print(benchmark.tables(rows))
+
+
+def _bench_speed(arguments: argparse.Namespace) -> None:
+    from robust_ts.evaluation.speed import TABLES, Settings, measure
+    from robust_ts.training.device import resolve_device
+
+    device = resolve_device(arguments.device)
+    # All tables on a card are to fit into ten minutes.
+    on_card = device.type == "cuda"
+    limit = arguments.limit or (15.0 if on_card else 60.0)
+    minutes = arguments.minutes or (9.0 if on_card else float("inf"))
+    given: dict[str, Any] = {
+        name: tuple(getattr(arguments, name).split(","))
+        for name in ("backbones", "datasets")
+        if getattr(arguments, name)
+    }
+    if arguments.sizes:
+        given["sizes"] = tuple(sorted(int(size) for size in arguments.sizes.split(",")))
+    pairs = arguments.pairs or (1 if arguments.quick else 5)
+    settings = Settings(
+        device,
+        arguments.quick,
+        pairs,
+        limit,
+        figure=arguments.figure,
+        end=time.perf_counter() + 60 * minutes,
+        **given,
+    )
+    names = arguments.tables.split(",") if arguments.tables else list(TABLES)
+    for text in measure(names, settings):
+        print(text, flush=True, end="\n\n")

@@ -119,9 +119,9 @@ class LeaveGroupOut:
         target[:, label] = weight * (self._sums[:, label] - inside.sum(axis=0))
         P = self.features[rows]
         factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
-        half = cho_solve(factor, np.concatenate([P.T, target], axis=1), check_finite=False)
-        raw = P @ half[:, len(rows) :]
-        leverage = weight * np.einsum("ij,ji->i", P, half[:, : len(rows)])
+        raw = P @ cho_solve(factor, target, check_finite=False)
+        half = solve_triangular(factor[0], P.T, lower=True, check_finite=False)
+        leverage = weight * (half**2).sum(axis=0)
         own = np.eye(self.n_classes)[label]
         alone = (raw - leverage[:, None] * own) / np.maximum(1 - leverage, 1e-3)[:, None]
         return np.where(np.isin(rows, group)[:, None], raw, alone)

@@ -13,6 +13,7 @@ _GLOBAL_LENGTH = 9
 _GLOBAL_FILTERS = 32
 _GLOBAL_DILATIONS = 5
 _QUANTILES = (0.25, 0.5, 0.75, 0.9)
+_RESPONSES = 2**20  # in memory at once: more come in pages that the system hands out anew each time
 
 
 def feature_views(X: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
@@ -87,7 +88,7 @@ def local_convolutions(X: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.nda
         weight = weight / weight.flatten(1).norm(dim=1).reshape(-1, *[1] * (axes + 1))
         padding = (length - 1) * dilation // 2
         means, peaks = [], []
-        for batch in x.split(256):  # bounds the memory of the responses
+        for batch in x.split(_batch_size(2 * _FILTERS, x)):
             h = convolve(batch, weight, padding=padding, dilation=dilation)
             h = F.relu(torch.cat([h, -h], dim=1))
             pool = (F.adaptive_avg_pool1d, F.adaptive_max_pool1d)
@@ -150,7 +151,7 @@ def global_convolutions(X: np.ndarray, seed: int = 0) -> np.ndarray:
         levels = np.quantile(usual.numpy(), _QUANTILES, axis=1)  # (quantiles, filters)
         edge = float(usual.std()) / 10 + 1e-12
         means = []
-        for batch in x.split(256):  # bounds the memory of the responses
+        for batch in x.split(_batch_size(_GLOBAL_FILTERS, x)):
             h = respond(batch)
             above = [
                 torch.sigmoid((h - torch.from_numpy(b).float()[:, None]) / edge).mean(dim=2)
@@ -161,15 +162,23 @@ def global_convolutions(X: np.ndarray, seed: int = 0) -> np.ndarray:
     return torch.cat(pooled, 1).numpy()
 
 
+def _batch_size(n_filters: int, x: torch.Tensor) -> int:
+    """Return how many samples to filter at a time, 256 at most."""
+    return max(1, min(256, _RESPONSES // (n_filters * x[0, 0].numel())))
+
+
 def _per_sample(values: np.ndarray) -> np.ndarray:
     """Center each feature and scale all by one factor: raw values share a unit."""
     values = values.astype(np.float64)
-    values = values - values.mean(axis=0)
-    return values / max(float(np.sqrt((values**2).sum(axis=1).mean())), 1e-12)
+    values -= values.mean(axis=0)
+    values /= max(float(np.sqrt((values**2).sum(axis=1).mean())), 1e-12)
+    return values
 
 
 def _per_feature(values: np.ndarray) -> np.ndarray:
     """Center and scale each feature: pooled responses have units of their own."""
     values = values.astype(np.float64)
     scale = values.std(axis=0)
-    return (values - values.mean(axis=0)) / (scale + 1e-3 * scale.max() + 1e-12)
+    values -= values.mean(axis=0)
+    values /= scale + 1e-3 * scale.max() + 1e-12
+    return values

@@ -11,6 +11,7 @@ pooling look at real steps alone. Without padding the mask is None and nothing d
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -48,7 +49,10 @@ class SameConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(n, c_in, h, w)`` to ``(n, c_out, h, w)``."""
-        return self.conv(x if self.pad is None else F.pad(x, self.pad))
+        out = self.conv(x if self.pad is None else F.pad(x, self.pad))
+        # Where one input channel or a 1x1 kernel leaves the layout open, torch falls back to the
+        # other one, and so would all that follows.
+        return out.contiguous(memory_format=torch.channels_last)
 
 
 class BatchNorm(nn.BatchNorm2d):

@@ -1,0 +1,60 @@
+"""What the defense costs: a whole fit of E2ABL against the same fit without it."""
+
+from typing import Any
+
+import numpy as np
+
+from robust_ts import E2ABLClassifier, NeuralClassifier
+from robust_ts.attacks import PatchTrigger, poison
+from robust_ts.datasets import DatasetNotFoundError, load_dataset
+from robust_ts.evaluation.speed.timing import Settings, page, paired_ratio, shown
+
+#: The most a fit may cost over the undefended one: without an attack, and with one.
+GOALS = {"clean": 1.1, "poisoned": 1.3}
+
+
+def table(settings: Settings) -> str:
+    """Measure E2ABL over the undefended classifier, with the automatic schedule of both."""
+    rows: list[dict[str, Any]] = []
+    notes = []
+    for name in settings.datasets:
+        try:
+            X, y, _, _ = load_dataset(name, download_if_missing=False)
+        except DatasetNotFoundError:
+            notes.append(f"- {name}: not measured, it is neither bundled nor in ROBUST_TS_DATA")
+            continue
+        works = [(name, backbone, data) for backbone in settings.backbones for data in GOALS]
+        rows += [_cost(*work, X, y, settings) for work in settings.affordable(works, notes)]
+    head = "Whole fits, automatic schedule; poisoned: patch trigger, 10%, dirty label, target 0"
+    return page(head, rows, notes)
+
+
+def _cost(
+    name: str, backbone: str, data: str, X: np.ndarray, y: np.ndarray, settings: Settings
+) -> dict[str, Any]:
+    if data == "poisoned":
+        trigger = PatchTrigger(random_state=0)
+        poisoned = poison(X, y, trigger, target=0, rate=0.1, mode="dirty", random_state=0)
+        X, y = poisoned.X, poisoned.y
+    shared: dict[str, Any] = {"device": settings.device, "random_state": 0}
+    if settings.quick:
+        shared["epochs"] = 2
+    defended, plain = E2ABLClassifier(backbone, **shared), NeuralClassifier(backbone, **shared)
+    # One short fit warms up memory and threads; a whole one more would cost minutes.
+    NeuralClassifier(backbone, **{**shared, "epochs": 1}).fit(X, y)
+    result = paired_ratio(
+        lambda: defended.fit(X, y),
+        lambda: plain.fit(X, y),
+        settings.n_pairs,
+        device=settings.device,
+        limit=settings.limit,
+        warm_up=False,
+    )
+    return {
+        "set": f"{name}, {len(X)} x {X.shape[1]} x {X.shape[2]}",
+        "backbone": backbone,
+        "data": data,
+        **shown(result, "E2ABL", "plain"),
+        "goal": f"<= {GOALS[data]}",
+        "flagged": int(defended.report_.is_poisoned.sum()),
+    }
