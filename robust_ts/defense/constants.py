@@ -25,8 +25,9 @@ class DefenseConstants:
     trap_share : float, default=0.06
         Epochs of the trap over epochs of the fit. The trap only fills the ledger, so it may cost
         about as much as the fit may be slowed down by it.
-    n_landmarks : int, default=64
-        Landmarks of the kernel map. Bounds every solve; 64 and 128 find the same groups.
+    n_landmarks : int, default=128
+        Landmarks of the kernel map. Bounds every solve; with 64 the group that is chosen depends
+        on which samples are drawn as landmarks.
     ridge : tuple of float, default=(0.01, 0.1)
         Ridge strengths relative to ``n_samples / 10``. The weak one follows the classes, the strong
         one cannot learn a trigger from the group itself.
@@ -52,12 +53,12 @@ class DefenseConstants:
     doubt : float, default=0.1
         How far the pattern must speak against a member before it leaves a redrawn group: poison
         that stays in training teaches the trigger, a clean sample too many is sorted out later.
-    nats : float, default=10.0
+    nats : float, default=20.0
         Log likelihood ratio of a member, mixture of the other classes against one class, that
-        counts half: there, one account is e**10 times as likely as the other.
+        counts half: there, one account is e**20 times as likely as the other.
     alarm : float, default=0.16
-        Score from which a group is worth verifying. The best natural groups of 20 unpoisoned sets
-        lay at 0.00 to 0.29, poisoned ones mostly above 0.3.
+        Score from which a group is worth verifying. The best natural groups of unpoisoned sets lay
+        at 0.00 to 0.15, one higher, poisoned ones mostly above 0.2.
     lead : float, default=2.5
         A lower score, from ``faint`` on, is worth verifying too where it is this many times that of
         the best group of every other class: these are the null of the data at hand.
@@ -89,7 +90,7 @@ class DefenseConstants:
     """
 
     trap_share: float = 0.06
-    n_landmarks: int = 64
+    n_landmarks: int = 128
     ridge: tuple[float, ...] = (1e-2, 1e-1)
     max_steps: int = 5
     min_group: int = 3
@@ -100,7 +101,7 @@ class DefenseConstants:
     sample_cap: int = 1500
     clear_pattern: float = 0.8
     doubt: float = 0.1
-    nats: float = 10.0
+    nats: float = 20.0
     alarm: float = 0.16
     lead: float = 2.5
     faint: float = 0.08
