@@ -19,7 +19,7 @@ LATER_CONSTANTS = (
 ABLATION = ("e2abl", *(f"{VARIANT}without={stage}]" for stage in STAGES))
 
 #: Constants whose effect is drawn, those that proposals read first.
-_PROPOSING = ("n_landmarks", "ridge", "least_classes", "min_group", "clear_pattern")
+_PROPOSING = ("n_landmarks", "ridge", "least_classes", "min_group", "nats", "clear_pattern")
 _ALARMING = ("alarm", "lead", "faint")
 _FITTING = ("verify_share", "odds", "recover_probability", "recover_every")
 _SHARES = ("clear_pattern", "verify_share", "recover_probability")
