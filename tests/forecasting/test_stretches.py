@@ -4,7 +4,8 @@ import pytest
 from robust_ts.forecasting.attacks import StaticTrigger, poison_series
 from robust_ts.forecasting.bridges import recovered
 from robust_ts.forecasting.constants import StretchConstants
-from robust_ts.forecasting.stretches import innovations, propose_stretches
+from robust_ts.forecasting.stretches import propose_stretches
+from robust_ts.forecasting.surprises import surprises_of
 from tests.forecasting._planted import planted, walks
 
 CONSTANTS = StretchConstants()
@@ -57,7 +58,7 @@ def test_surprises_ignore_what_the_past_tells():
     t = np.arange(300)
     y = np.sin(t / 5) + 1e-3 * np.random.default_rng(0).normal(size=300)
     y[200] += 1
-    surprise = np.abs(innovations(y, 1, CONSTANTS))
+    surprise = np.abs(surprises_of(y, 1, CONSTANTS).values)
     assert surprise.argmax() in range(200, 207)
     assert np.median(surprise) < 1
 
