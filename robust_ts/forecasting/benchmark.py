@@ -152,14 +152,22 @@ def _attacked(dataset: str, attack: str, seed: int) -> tuple[StaticTrigger, Pois
     return trigger, poison_series(train, trigger, rate, random_state=seed)
 
 
+@lru_cache(maxsize=4)
+def _trained_clean(dataset: str, method: str, seed: int, epochs: int) -> tuple[Any, bool]:
+    """Forecaster fitted on the clean history; the same for all attacks."""
+    setting = SETTINGS[dataset]
+    forecaster, refit = make_forecaster(method, setting, seed, epochs)
+    train = load_series(dataset)[: -setting.n_test]
+    return forecaster.fit(train, fh=list(range(1, setting.horizon + 1))), refit
+
+
 @lru_cache(maxsize=8)
 def _reference(dataset: str, attack: str, method: str, run: ForecastRun) -> Forecasts:
     """Forecasts of the same method trained on the clean history."""
     setting = SETTINGS[dataset]
     y = load_series(dataset)
     train, test = y[: -setting.n_test], y[-setting.n_test :]
-    forecaster, refit = make_forecaster(method, setting, run.seed, run.epochs)
-    forecaster.fit(train, fh=list(range(1, setting.horizon + 1)))
+    forecaster, refit = _trained_clean(dataset, method, run.seed, run.epochs)
     return rolling_forecasts(
         forecaster,
         train,
