@@ -57,6 +57,8 @@ class StretchConstants:
         A factor of a shape is nearer to one than to none or two within this.
     rounds : int, default=3
         Times that extent and further moments of a group are sought, each with what was found.
+    tie : float, default=0.05
+        Weight that ties a bridge to its interpolation, next to that of a surprise.
     verify_share : float, default=0.4
         Share of the epochs after which the network trained without the stretches judges them.
     unforeseen : float, default=0.35
@@ -87,6 +89,7 @@ class StretchConstants:
     alike: float = 0.1
     near_one: float = 0.5
     rounds: int = 3
+    tie: float = 0.05
     verify_share: float = 0.4
     unforeseen: float = 0.35
     contradicted_share: float = 0.5
