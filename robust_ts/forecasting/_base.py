@@ -15,7 +15,7 @@ from robust_ts.classifiers._base import BaseNeuralClassifier, FitJob, train_plai
 from robust_ts.forecasting import frames
 from robust_ts.forecasting.network import WindowMLP
 from robust_ts.forecasting.shapes import Codebook, Mixture, fit_codebook
-from robust_ts.forecasting.windows import Track, Windows, WindowSpec, cut_windows
+from robust_ts.forecasting.windows import Track, Windows, choose_window, cut_windows
 from robust_ts.inputs import TrainingSet, channel_statistics
 from robust_ts.networks import NetworkSpec
 from robust_ts.training import (
@@ -118,7 +118,9 @@ class BaseShapeForecaster(BaseForecaster):
         tracks = frames.tracks_of(y, X)
         relative = np.asarray(fh.to_relative(self.cutoff)).astype(int)
         shortest = min(len(track.values) for track in tracks)
-        self.spec_ = self._window_spec(shortest, max(1, int(relative.max())))
+        self.spec_ = choose_window(
+            self.window_length, int(self.sp), shortest, max(1, int(relative.max()))
+        )
         self.window_length_ = self.spec_.lookback
         self.device_ = resolve_device(self.device)
         fitted = self._train(tracks, derive_seeds(self.random_state, 3))
@@ -156,29 +158,6 @@ class BaseShapeForecaster(BaseForecaster):
             weight_decay=self.weight_decay,
         )
         proxy._check_parameters()
-
-    def _window_spec(self, n_timesteps: int, horizon: int) -> WindowSpec:
-        """Choose the lookback and check that there are windows to learn from."""
-        sp, asked = int(self.sp), self.window_length
-        lookback = int(asked) if asked is not None else max(2 * horizon, 2 * sp, 8)
-        if asked is None:  # leave half of a short series to learn from
-            lookback = min(lookback, max(1, (n_timesteps - horizon) // 2))
-        if sp > 1 and lookback <= sp:
-            reason = f"window_length={lookback} must be above sp={sp}: a season and one step more"
-            if asked is not None:
-                raise ValueError(f"{reason}. Use window_length={2 * sp}, or sp=1.")
-            raise ValueError(
-                f"The series has {n_timesteps} steps, too few for sp={sp} and a horizon of "
-                f"{horizon}: {reason}. Give a longer history, or sp=1."
-            )
-        n_windows = n_timesteps - lookback - horizon + 1
-        if n_windows < 2:
-            raise ValueError(
-                f"The history is too short: {n_timesteps} steps hold {max(0, n_windows)} windows "
-                f"of window_length={lookback} and a horizon of {horizon}, at least 2 are needed. "
-                f"Give {lookback + horizon + 1} steps or more, or a smaller window_length."
-            )
-        return WindowSpec(lookback, horizon, sp)
 
     def _job(self, windows: Windows, codebook: Codebook) -> FitJob:
         """Put windows and their shapes into a job of the library's training loop."""

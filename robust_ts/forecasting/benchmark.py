@@ -14,14 +14,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
 from robust_ts import __version__
 from robust_ts.evaluation.benchmark import read_rows
-from robust_ts.evaluation.tables import markdown_table
 from robust_ts.forecasting.attacks import PoisonedSeries, StaticTrigger, poison_series
 from robust_ts.forecasting.generated import GeneratedTrigger
 from robust_ts.forecasting.metrics import (
@@ -31,12 +29,9 @@ from robust_ts.forecasting.metrics import (
     rolling_forecasts,
 )
 from robust_ts.forecasting.series import load_series
+from robust_ts.forecasting.tables import ATTACKS, METHODS, tables
 
-#: Ways of forecasting, by name; the first is what the others are held against.
-METHODS = ("undefended", "e2abl", "boosting", "ets")
-
-#: Attacks by name.
-ATTACKS = ("none", "static", "generated", "added")
+__all__ = ["ATTACKS", "METHODS", "ForecastRun", "execute", "list_runs", "run_benchmark", "tables"]
 
 #: Share of the steps that trigger and target cover.
 RATE = 0.2
@@ -152,14 +147,22 @@ def _attacked(dataset: str, attack: str, seed: int) -> tuple[StaticTrigger, Pois
     return trigger, poison_series(train, trigger, rate, random_state=seed)
 
 
+@lru_cache(maxsize=4)
+def _trained_clean(dataset: str, method: str, seed: int, epochs: int) -> tuple[Any, bool]:
+    """Forecaster fitted on the clean history; the same for all attacks."""
+    setting = SETTINGS[dataset]
+    forecaster, refit = make_forecaster(method, setting, seed, epochs)
+    train = load_series(dataset)[: -setting.n_test]
+    return forecaster.fit(train, fh=list(range(1, setting.horizon + 1))), refit
+
+
 @lru_cache(maxsize=8)
 def _reference(dataset: str, attack: str, method: str, run: ForecastRun) -> Forecasts:
     """Forecasts of the same method trained on the clean history."""
     setting = SETTINGS[dataset]
     y = load_series(dataset)
     train, test = y[: -setting.n_test], y[-setting.n_test :]
-    forecaster, refit = make_forecaster(method, setting, run.seed, run.epochs)
-    forecaster.fit(train, fh=list(range(1, setting.horizon + 1)))
+    forecaster, refit = _trained_clean(dataset, method, run.seed, run.epochs)
     return rolling_forecasts(
         forecaster,
         train,
@@ -309,72 +312,3 @@ def _runnable(runs: Sequence[ForecastRun]) -> list[ForecastRun]:
 
 def _key(row: dict[str, Any]) -> str:
     return ForecastRun(**{name: row[name] for name in ForecastRun.__dataclass_fields__}).key
-
-
-def tables(rows: Sequence[dict[str, Any]]) -> str:
-    """Put rows into Markdown: a line a data set, attack and method, means over the seeds."""
-    frame = pd.DataFrame(rows)
-    for name, order in (("method", METHODS), ("attack", ATTACKS)):
-        frame = frame.sort_values(name, key=lambda c, o=order: c.map(o.index), kind="stable")
-    frame = frame.sort_values("dataset", kind="stable")
-    # A forecast that the trigger drives away from the target is not attacked the less for it.
-    natural = np.maximum(0.0, frame.reference_attack_effect)
-    frame["net"] = np.maximum(0.0, frame.attack_effect - natural)
-    base = frame[frame.method == METHODS[0]].set_index(["dataset", "attack", "seed"])
-    lines = []
-    for (dataset, attack, method), part in frame.groupby(
-        ["dataset", "attack", "method"], sort=False
-    ):
-        line = {
-            "data": dataset,
-            "attack": attack,
-            "method": method,
-            "MASE": _spread(part.clean_mase),
-            "attacked MASE": _number(part.attacked_mase),
-            "MAE to target": _number(part.attacked_mae_target),
-            "effect %": _number(100 * part.attack_effect, 0),
-            "natural %": _number(100 * part.reference_attack_effect, 0),
-            "net %": _number(100 * part.net, 0),
-        }
-        for name in ("precision", "recall"):
-            known = part[name].dropna() if name in part else part.net.iloc[:0]
-            line[f"{name} %"] = _number(100 * known, 0) if len(known) else "-"
-        line["s"] = _number(part.seconds, 1)
-        if attack == "none":
-            for name in ("attacked MASE", "MAE to target", "effect %", "natural %", "net %"):
-                line[name] = "-"
-        lines.append(line)
-    return "\n\n".join([markdown_table(lines), _verdict(frame, base)])
-
-
-def _verdict(frame: pd.DataFrame, base: pd.DataFrame) -> str:
-    """Say how much of the undefended network's net effect is left, and what it costs."""
-    lines = []
-    ours = frame[frame.method == "e2abl"]
-    for (dataset, attack), part in ours.groupby(["dataset", "attack"], sort=False):
-        keys = [(dataset, attack, s) for s in part.seed if (dataset, attack, s) in base.index]
-        if not keys:
-            continue
-        plain = base.loc[keys]
-        cost = part.clean_mase.mean() / plain.clean_mase.mean() - 1
-        before, after = plain.net.mean(), part.net.mean()
-        cut = f"{1 - after / before:.0%}" if attack != "none" and before >= 0.05 else "-"
-        lines.append(
-            {
-                "data": dataset,
-                "attack": attack,
-                "net effect undefended %": f"{100 * before:.0f}" if attack != "none" else "-",
-                "E2ABL %": f"{100 * after:.0f}" if attack != "none" else "-",
-                "cut": cut,
-                "clean MASE against undefended": f"{cost:+.1%}",
-            }
-        )
-    return markdown_table(lines) if lines else "No runs of e2abl."
-
-
-def _number(values: Any, digits: int = 2) -> str:
-    return f"{float(np.mean(values)):.{digits}f}"
-
-
-def _spread(values: Any) -> str:
-    return f"{float(np.mean(values)):.2f} ± {float(np.std(values)):.2f}"

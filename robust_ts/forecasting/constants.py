@@ -42,23 +42,23 @@ class StretchConstants:
         Steps right before a motif that may belong to the stretch.
     joint_likeness : tuple of float, default=(0.99, 0.95, 0.9, 0.8)
         The same for all tracks of an instance together: the more values, the rarer chance.
-    takes_part : float, default=0.6
-        Median correlation with the common motif from which a track takes part in what was found
-        in all together.
-    joint_evidence : float, default=4.0
-        A step belongs to such a motif while its median surprise lies two standard errors from 0,
-        mean over the tracks (of squares).
     min_places : int, default=4
-        Fewest places of a motif: three coincidences happen.
+        Fewest moments of a motif: three coincidences happen.
     alarm : float, default=0.66
         Least score worth verifying; recurring three times as often as by chance gives 0.67
         before diversity and cohesion.
-    companion : float, default=0.95
-        Correlation with a track's own motif at the moments of a group from which its stretch joins.
     max_groups : int, default=12
         Groups that are sought at most: a trigger of its own for each of several variables.
     max_reach : int, default=16
-        Steps a stretch is widened to each side at most.
+        Steps on each side of a motif to which its stretch may reach.
+    alike : float, default=0.1
+        Changes are the same within this part of the track's usual change.
+    near_one : float, default=0.5
+        A factor of a shape is nearer to one than to none or two within this.
+    rounds : int, default=3
+        Times that extent and further moments of a group are sought, each with what was found.
+    tie : float, default=0.05
+        Weight that ties a bridge to its interpolation, next to that of a surprise.
     verify_share : float, default=0.4
         Share of the epochs after which the network trained without the stretches judges them.
     unforeseen : float, default=0.35
@@ -82,13 +82,14 @@ class StretchConstants:
     exact_likeness: float = 0.9999
     margin: int = 4
     joint_likeness: tuple[float, ...] = (0.99, 0.95, 0.9, 0.8)
-    takes_part: float = 0.6
-    joint_evidence: float = 4.0
     min_places: int = 4
     alarm: float = 0.66
-    companion: float = 0.95
     max_groups: int = 12
     max_reach: int = 16
+    alike: float = 0.1
+    near_one: float = 0.5
+    rounds: int = 3
+    tie: float = 0.05
     verify_share: float = 0.4
     unforeseen: float = 0.35
     contradicted_share: float = 0.5

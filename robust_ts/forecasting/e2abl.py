@@ -11,7 +11,7 @@ import torch
 from robust_ts.classifiers._base import FitJob
 from robust_ts.forecasting import frames
 from robust_ts.forecasting._base import BaseShapeForecaster, Fitted
-from robust_ts.forecasting.bridges import recovered
+from robust_ts.forecasting.bridges import smoothed
 from robust_ts.forecasting.constants import StretchConstants
 from robust_ts.forecasting.motifs import StretchGroup
 from robust_ts.forecasting.neural import documented
@@ -84,7 +84,7 @@ class E2ABLForecaster(BaseShapeForecaster):
 
         Returns None where none is contradicted.
         """
-        bridged = _bridge(tracks, groups, self.spec_.season)
+        bridged = _bridge(tracks, groups, self.spec_.season, constants)
         windows = self._windows(tracks, bridged)
         codebook = fit_codebook(windows.future, self.n_shapes, seeds[1])
         job = self._job(windows, codebook)
@@ -96,7 +96,7 @@ class E2ABLForecaster(BaseShapeForecaster):
             if not confirmed:
                 return None
             if len(confirmed) < len(groups):
-                bridged = _bridge(tracks, confirmed, self.spec_.season)
+                bridged = _bridge(tracks, confirmed, self.spec_.season, constants)
                 _replace_data(trainer, job, self._windows(tracks, bridged), codebook)
             trainer.run()
         fitted = Fitted(trainer.network, codebook, History(trainer.records), bridged)
@@ -195,14 +195,19 @@ def _unconfirmed(group: StretchGroup) -> _Verdict:
     return _Verdict(False, np.ones(len(group.places)))
 
 
-def _bridge(tracks: Sequence[Track], groups: Sequence[StretchGroup], season: int) -> list[Track]:
+def _bridge(
+    tracks: Sequence[Track],
+    groups: Sequence[StretchGroup],
+    season: int,
+    constants: StretchConstants,
+) -> list[Track]:
     """Replace the stretches of all groups in their tracks."""
     places: list[list[tuple[int, int]]] = [[] for _ in tracks]
     for group in groups:
         for i, start, stop in group.places:
             places[i].append((int(start), int(stop)))
     return [
-        track.with_values(recovered(track.values, p, season)) if p else track
+        track.with_values(smoothed(track.values, p, season, constants)) if p else track
         for track, p in zip(tracks, places, strict=True)
     ]
 

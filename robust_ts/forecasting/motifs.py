@@ -166,7 +166,7 @@ def best_motif(
             grown = _thinned(shapes @ motif, 1 - 2 * (1 - level), candidates, constants)
             cohesion = max(0.0, float((shapes[grown] @ motif).mean()))
             at = candidates.places(grown)
-            diverse = _diversity(at, tracks, season, constants)
+            diverse = diversity_of(at, tracks, season, constants)
             score = recurrence * diverse * cohesion
             if best is None or score > best.score:
                 places = np.column_stack([at, at[:, 1] + constants.motif])
@@ -226,7 +226,7 @@ def _thinned(
     return np.array(kept, dtype=int)
 
 
-def _diversity(
+def diversity_of(
     at: np.ndarray, tracks: Sequence[np.ndarray], season: int, constants: StretchConstants
 ) -> float:
     """How little the places have in common: what came before them, and the time of season."""

@@ -86,6 +86,44 @@ class WindowSpec:
         return past[:, self.season :] - past[:, : -self.season]
 
 
+def choose_window(asked: int | None, sp: int, n_timesteps: int, horizon: int) -> WindowSpec:
+    """Choose the lookback and check that there are windows to learn from.
+
+    Parameters
+    ----------
+    asked : int or None
+        The lookback that was asked for; None takes twice the horizon or the season.
+    sp : int
+        Steps of a season.
+    n_timesteps, horizon : int
+        Steps of the shortest series, and to forecast.
+
+    Raises
+    ------
+    ValueError
+        If the series is too short for the lookback, or the lookback for the season.
+    """
+    lookback = int(asked) if asked is not None else max(2 * horizon, 2 * sp, 8)
+    if asked is None:  # leave half of a short series to learn from
+        lookback = min(lookback, max(1, (n_timesteps - horizon) // 2))
+    if sp > 1 and lookback <= sp:
+        reason = f"window_length={lookback} must be above sp={sp}: a season and one step more"
+        if asked is not None:
+            raise ValueError(f"{reason}. Use window_length={2 * sp}, or sp=1.")
+        raise ValueError(
+            f"The series has {n_timesteps} steps, too few for sp={sp} and a horizon of "
+            f"{horizon}: {reason}. Give a longer history, or sp=1."
+        )
+    n_windows = n_timesteps - lookback - horizon + 1
+    if n_windows < 2:
+        raise ValueError(
+            f"The history is too short: {n_timesteps} steps hold {max(0, n_windows)} windows "
+            f"of window_length={lookback} and a horizon of {horizon}, at least 2 are needed. "
+            f"Give {lookback + horizon + 1} steps or more, or a smaller window_length."
+        )
+    return WindowSpec(lookback, horizon, sp)
+
+
 @dataclass(frozen=True)
 class Windows:
     """Windows of many tracks, in the order of the tracks and of time.

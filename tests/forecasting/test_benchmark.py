@@ -28,10 +28,10 @@ def quick(monkeypatch):
     monkeypatch.setattr(benchmark, "make_forecaster", make)
     monkeypatch.setattr(benchmark, "load_series", lambda name: walks(200))
     monkeypatch.setattr(benchmark, "SETTINGS", {"walks": Setting(12, 7, 1, 60)})
-    for cached in (benchmark._attacked, benchmark._reference):
+    for cached in (benchmark._attacked, benchmark._reference, benchmark._trained_clean):
         cached.cache_clear()
     yield fits
-    for cached in (benchmark._attacked, benchmark._reference):
+    for cached in (benchmark._attacked, benchmark._reference, benchmark._trained_clean):
         cached.cache_clear()
 
 

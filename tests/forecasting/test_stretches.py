@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from robust_ts.forecasting.attacks import StaticTrigger, poison_series
-from robust_ts.forecasting.bridges import recovered
+from robust_ts.forecasting.bridges import recovered, smoothed
 from robust_ts.forecasting.constants import StretchConstants
-from robust_ts.forecasting.stretches import innovations, propose_stretches
+from robust_ts.forecasting.stretches import propose_stretches
+from robust_ts.forecasting.surprises import surprises_of
 from tests.forecasting._planted import planted, walks
 
 CONSTANTS = StretchConstants()
@@ -57,7 +58,7 @@ def test_surprises_ignore_what_the_past_tells():
     t = np.arange(300)
     y = np.sin(t / 5) + 1e-3 * np.random.default_rng(0).normal(size=300)
     y[200] += 1
-    surprise = np.abs(innovations(y, 1, CONSTANTS))
+    surprise = np.abs(surprises_of(y, 1, CONSTANTS).values)
     assert surprise.argmax() in range(200, 207)
     assert np.median(surprise) < 1
 
@@ -114,3 +115,25 @@ def test_a_target_behind_triggers_that_differ_is_found_as_an_exact_copy():
     inside = [((s >= places) & (s < places + 11)).any() for _, s, _ in group.places]
     assert np.mean(inside) == 1
     assert len(inside) >= 12
+
+
+def test_bridges_that_surprise_least_are_nearer_to_the_truth():
+    rng = np.random.default_rng(0)
+    walk = np.zeros(960)
+    for t in range(2, 960):
+        walk[t] = 1.5 * walk[t - 1] - 0.55 * walk[t - 2] + rng.normal()
+    walk += 5 * np.sin(2 * np.pi * np.arange(960) / 24)
+    starts = np.r_[3, 40, 953, 80 + 50 * np.arange(16)]  # ends of the series among them
+    places = [(int(s), int(min(s + 11, 960))) for s in starts]
+    bad = np.zeros(960, dtype=bool)
+    for start, stop in places:
+        bad[start:stop] = True
+    given = np.where(bad, 30.0, walk)
+    errors = [
+        np.abs(bridge - walk)[bad].mean()
+        for bridge in (recovered(given, places, 24), smoothed(given, places, 24, CONSTANTS))
+    ]
+    assert errors[1] < 0.95 * errors[0]
+    out = smoothed(given, places, 24, CONSTANTS)
+    np.testing.assert_array_equal(out[~bad], walk[~bad])
+    assert np.abs(out).max() < 2 * np.abs(walk).max()
