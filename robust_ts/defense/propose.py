@@ -11,7 +11,7 @@ import numpy as np
 
 from robust_ts.defense.candidates import candidates, two_means
 from robust_ts.defense.constants import DefenseConstants
-from robust_ts.defense.ridge import kernel_map
+from robust_ts.defense.features import Views, features_of, take
 from robust_ts.defense.statistics import (
     agreement,
     cohesion,
@@ -64,7 +64,7 @@ class Proposal:
 
 
 def propose(
-    views: dict[str, np.ndarray],
+    views: Views,
     labels: np.ndarray,
     n_classes: int,
     constants: DefenseConstants,
@@ -74,8 +74,8 @@ def propose(
 
     Parameters
     ----------
-    views : dict of str to ndarray of shape (n_samples, n_features)
-        From `feature_views`; ``"raw"`` must be there.
+    views : dict of str to ndarray of shape (n_samples, n_features), or ViewStream
+        From `feature_views` or `views_of`; ``"raw"`` must be there.
     labels : ndarray of shape (n_samples,)
         Given labels ``0..n_classes - 1``.
     n_classes : int
@@ -90,9 +90,7 @@ def propose(
     list of Proposal
         At most one a class.
     """
-    seen = {name: view for name, view in views.items() if constants.sees(name)}
-    maps = {name: kernel_map(v, constants.n_landmarks, seed) for name, v in seen.items()}
-    values = _project(views["raw"], constants.projection, seed)
+    maps, values = features_of(views, constants, seed)
     whole = [maps[name] for name in WHOLE_VIEWS if name in maps]
     n_parts = -(-constants.least_classes // (n_classes - 1))
     if "refinement" in constants.without:
@@ -232,7 +230,7 @@ def alarms(proposals: Sequence[Proposal], constants: DefenseConstants) -> list[P
 
 def alarms_in_turn(
     proposals: Sequence[Proposal],
-    views: dict[str, np.ndarray],
+    views: Views,
     labels: np.ndarray,
     n_classes: int,
     constants: DefenseConstants,
@@ -262,7 +260,7 @@ def alarms_in_turn(
         if len(waiting) == 1:
             break
         kept = np.flatnonzero(~members_of(found, len(labels)))
-        part = {name: view[kept] for name, view in views.items()}
+        part = take(views, kept)
         again = alarms(propose(part, labels[kept], n_classes, constants, seed), constants)
         taken = {p.label for p in found}
         waiting = [
@@ -310,14 +308,6 @@ def members_of(proposals: Sequence[Proposal], n_samples: int) -> np.ndarray:
     for proposal in proposals:
         mask[proposal.members] = True
     return mask
-
-
-def _project(values: np.ndarray, dimensions: int, seed: int) -> np.ndarray:
-    """Project to few dimensions at random; short series stay as they are."""
-    if values.shape[1] <= dimensions:
-        return values
-    rng = np.random.default_rng(seed)
-    return values @ rng.normal(size=(values.shape[1], dimensions)) / np.sqrt(dimensions)
 
 
 def _capped(index: np.ndarray, cap: int, rng: np.random.Generator) -> np.ndarray:
