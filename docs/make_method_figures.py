@@ -62,31 +62,29 @@ def watch(rate: float, alarmed: int | None = None) -> Watched:
     seen = Watched(make_experiment(DATASET, TRIGGER, rate=rate, seed=SEED))
     real = {
         name: getattr(e2abl, name)
-        for name in ("propose", "alarms", "_probabilities", "verify", "without_pattern")
+        for name in ("search", "_probabilities", "verify", "pattern_of")
     }
 
-    def propose(views: dict[str, np.ndarray], *rest: Any) -> list[Proposal]:
-        seen.views, seen.landmark_seed = views, rest[-1]
-        seen.proposals = real["propose"](views, *rest)
-        return seen.proposals
-
-    def alarms(proposals: list[Proposal], constants: DefenseConstants) -> list[Proposal]:
-        return real["alarms"](proposals, constants) if alarmed is None else proposals[:alarmed]
+    def search(views_of: Any, labels: np.ndarray, *rest: Any) -> tuple[list[Proposal], Any]:
+        seen.views, seen.landmark_seed = views_of(np.arange(len(labels))), rest[-1]
+        seen.proposals, suspects = real["search"](views_of, labels, *rest)
+        return seen.proposals, suspects if alarmed is None else seen.proposals[:alarmed]
 
     def probabilities(trainer: Any, samples: np.ndarray) -> np.ndarray:
         if seen.unseen is None:  # the first question is the one of verification
-            seen.unseen = e2abl._ask(trainer, e2abl.as_tensor(seen.experiment.X_test))
+            seen.unseen = e2abl._ask(trainer, seen.experiment.X_test)
         return real["_probabilities"](trainer, samples)
 
     def verify(answers: np.ndarray, labels: np.ndarray, groups: Any, constants: Any) -> Any:
         seen.verified, seen.held = answers, e2abl.members_of(groups, len(labels))
         return real["verify"](answers, labels, groups, constants)
 
-    def without_pattern(X: np.ndarray, group: np.ndarray, *rest: Any) -> np.ndarray:
-        seen.group, seen.moved = group, real["without_pattern"](X, group, *rest)
-        return seen.moved
+    def pattern_of(X: np.ndarray, group: np.ndarray, *rest: Any) -> np.ndarray:
+        pattern = real["pattern_of"](X, group, *rest)
+        seen.group, seen.moved = group, X[group] - pattern
+        return pattern
 
-    spies = (propose, alarms, probabilities, verify, without_pattern)
+    spies = (search, probabilities, verify, pattern_of)
     settings = GRIDS["smoke"].settings["cnn"]
     seen.classifier = E2ABLClassifier("cnn", **settings, device="cpu", random_state=SEED)
     with patch.multiple(e2abl, **dict(zip(real, spies, strict=True))):

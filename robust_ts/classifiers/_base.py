@@ -25,9 +25,9 @@ from robust_ts.networks import NetworkSpec, check_backbone, space_axes_of
 from robust_ts.training import (
     Augment,
     History,
+    Samples,
     Schedule,
     Trainer,
-    as_tensor,
     check_augment,
     derive_seeds,
     isolated_rng,
@@ -110,12 +110,12 @@ def shares_parameters(cls: _C) -> _C:
 
 @dataclass(frozen=True)
 class FitJob:
-    """One call of ``fit``: validated data on the device, and how to build and train on it."""
+    """One call of ``fit``: validated data, and how to build and train on it."""
 
     data: TrainingSet
     spec: NetworkSpec
     schedule: Schedule
-    X: torch.Tensor
+    X: Samples
     y: torch.Tensor
     mean: torch.Tensor
     scale: torch.Tensor
@@ -200,7 +200,9 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
             Series; finite numbers, never changed. Series of unequal length come as a list of
             arrays of shape (n_channels, n_timesteps_i) or (n_timesteps_i,); the networks
             ignore the padding that brings them together. With an image backbone (n_samples,
-            height, width) or (n_samples, n_channels, height, width).
+            height, width) or (n_samples, n_channels, height, width). An array mapped from a file,
+            such as ``numpy.load(path, mmap_mode="r")``, is read batch by batch and never held in
+            memory as a whole.
         y : array-like of shape (n_samples,)
             Labels: integers, strings or booleans, of two classes or more.
 
@@ -250,7 +252,7 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
             schedule=Schedule.resolve(
                 len(data.y), self.epochs, self.batch_size, self.learning_rate, self.weight_decay
             ),
-            X=as_tensor(data.X).to(device),
+            X=Samples(data.X, device),
             y=torch.from_numpy(data.y).to(device),
             mean=mean,
             scale=scale,

@@ -10,34 +10,26 @@ from scipy.special import softmax
 from threadpoolctl import threadpool_limits
 from torch import nn
 
-from robust_ts.classifiers._base import (
-    BaseNeuralClassifier,
-    FitJob,
-    shares_parameters,
-)
+from robust_ts.chunks import read
+from robust_ts.classifiers._base import BaseNeuralClassifier, FitJob, shares_parameters
+from robust_ts.defense.blocks import search
 from robust_ts.defense.constants import DefenseConstants
+from robust_ts.defense.features import Views, views_of
 from robust_ts.defense.ledger import Ledger
-from robust_ts.defense.propose import (
-    Proposal,
-    alarms_in_turn,
-    low_loss_groups,
-    members_of,
-    propose,
-)
+from robust_ts.defense.propose import Proposal, low_loss_groups, members_of
 from robust_ts.defense.recover import (
     Recovery,
     agreeing,
     mean_of_real,
+    pattern_of,
     recover,
     suspicion_of,
-    without_pattern,
 )
 from robust_ts.defense.verify import verify
-from robust_ts.defense.views import feature_views
 from robust_ts.inputs import standardize, stretch_padded
 from robust_ts.networks import ShallowNetwork, TwoHeadNetwork
 from robust_ts.report import PoisonReport
-from robust_ts.training import History, Trainer, as_tensor, isolated_rng, predict_batches
+from robust_ts.training import History, Samples, Trainer, isolated_rng, predict_batches
 
 
 @shares_parameters
@@ -124,13 +116,17 @@ class E2ABLClassifier(BaseNeuralClassifier):
         if self.isolation == "low-loss":
             proposals = low_loss_groups(ledger.losses("auxiliary")[-1], labels, constants)
             return proposals, proposals
-        X = stretch_padded(standardize(job.data.X, job.mean.numpy(), job.scale.numpy()))
+        mean, scale = job.mean.numpy(), job.scale.numpy()
+
+        def load(rows: np.ndarray) -> np.ndarray:
+            return stretch_padded(standardize(read(job.data.X, rows), mean, scale))
+
+        def views(rows: np.ndarray) -> Views:
+            return views_of(load, rows, seed)
+
         # Many small solves: a second BLAS thread makes them up to fifteen times slower.
         with threadpool_limits(limits=1, user_api="blas"):
-            views = feature_views(X, seed)
-            proposals = propose(views, labels, n_classes, constants, seed)
-            suspects = alarms_in_turn(proposals, views, labels, n_classes, constants, seed)
-        return proposals, suspects
+            return search(views, labels, n_classes, constants, seed)
 
     def _main_network(self) -> nn.Module:
         assert isinstance(self.network_, TwoHeadNetwork)
@@ -222,7 +218,7 @@ def _train_without(
 def _probabilities(trainer: Trainer, samples: np.ndarray) -> np.ndarray:
     """Ask the network about some training samples; rows of the others are zero."""
     index = np.flatnonzero(samples)
-    answers = _ask(trainer, trainer.X[torch.from_numpy(index).to(trainer.device)])
+    answers = _ask(trainer, trainer.X, index)
     out = np.zeros((len(samples), answers.shape[1]))
     out[index] = answers
     return out
@@ -245,25 +241,33 @@ def _content(
         # First as if drawn from all other classes alike, then from those that were recognized.
         assigned = others
         for _ in range(2):
-            moved = without_pattern(job.data.X, group, assigned, means)
-            out[group] = _ask(trainer, as_tensor(moved).to(job.device))
+            pattern = pattern_of(job.data.X, group, assigned, means)
+            out[group] = _ask(trainer, trainer.X, group, pattern)
             assigned = out[group].argmax(axis=1)
     return out
 
 
-def _ask(trainer: Trainer, X: torch.Tensor) -> np.ndarray:
-    """Class probabilities of some samples, by the network as it is now."""
+def _ask(
+    trainer: Trainer,
+    X: Samples | np.ndarray,
+    rows: np.ndarray | None = None,
+    pattern: np.ndarray | float = 0.0,
+) -> np.ndarray:
+    """Class probabilities of some samples, less a pattern, by the network as it is now."""
     network = trainer.network.eval()
-    logits = predict_batches(network, X, device=trainer.device, dtype=trainer.dtype)
+    less = torch.as_tensor(pattern, dtype=torch.float32, device=trainer.device)
+    logits = predict_batches(
+        lambda x: network(x - less), X, device=trainer.device, dtype=trainer.dtype, rows=rows
+    )
     return softmax(logits, axis=1)
 
 
 def _class_means(job: FitJob, samples: np.ndarray) -> np.ndarray:
     """Mean of the given samples of each class; of shape (n_classes, n_channels, *space)."""
-    X, y = job.data.X[samples], job.data.y[samples]
-    whole = mean_of_real(X)
-    parts = [X[y == k] for k in range(job.spec.n_classes)]
-    return np.stack([mean_of_real(part) if len(part) else whole for part in parts])
+    rows = [np.flatnonzero(samples & (job.data.y == k)) for k in range(job.spec.n_classes)]
+    # A class without samples gets the mean of all.
+    rows = [own if len(own) else np.flatnonzero(samples) for own in rows]
+    return np.stack([mean_of_real(job.data.X, own) for own in rows])
 
 
 def _report(job: FitJob, outcome: _Outcome, proposals: Sequence[Proposal]) -> PoisonReport:

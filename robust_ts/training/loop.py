@@ -1,4 +1,4 @@
-"""The one training loop: device-resident data, seeded shuffling, AdamW, one-cycle rate."""
+"""The one training loop: seeded shuffling, AdamW, one-cycle rate."""
 
 import math
 import time
@@ -11,6 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
+
+from robust_ts.chunks import read
+from robust_ts.training.samples import Samples, as_tensor
 
 #: Maps (per-sample losses, indices into the training set) to the scalar that is minimized.
 Objective = Callable[[Tensor, Tensor], Tensor]
@@ -96,8 +99,8 @@ class Trainer:
     ----------
     network : nn.Module
         Maps ``(n, c, *space)`` to logits; is moved to ``device``.
-    X : Tensor of shape (n, c, *space)
-        Training inputs; moved to ``device`` once.
+    X : Samples, or ndarray or Tensor of shape (n, c, *space)
+        Training inputs; moved to ``device`` once where they fit there.
     y : Tensor of shape (n,)
         Class indices.
     schedule : Schedule
@@ -119,7 +122,7 @@ class Trainer:
     def __init__(
         self,
         network: nn.Module,
-        X: Tensor,
+        X: Samples | np.ndarray | Tensor,
         y: Tensor,
         schedule: Schedule,
         *,
@@ -132,7 +135,8 @@ class Trainer:
         augment: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         self.network: nn.Module = network.to(device)
-        self.X, self.targets = X.to(device), y.to(device)
+        self.X = X if isinstance(X, Samples) else Samples(X, device)
+        self.targets = y.to(device)
         self.schedule, self.generator = schedule, generator
         self.device, self.dtype = device, dtype
         self.class_weight = None if class_weight is None else class_weight.to(device)
@@ -178,13 +182,13 @@ class Trainer:
         order = torch.randperm(n, generator=self.generator).to(self.device)
         if self.subset is not None:
             order = self.subset[order]
-        batches = order.tensor_split(n_batches(n, self.schedule.batch_size))
+        steps = n_batches(n, self.schedule.batch_size)
         total = torch.zeros(2, device=self.device)
-        for step, index in enumerate(batches):
-            rate = self.schedule.rate((epoch + step / len(batches)) / self.schedule.epochs)
+        for step, (index, x) in enumerate(self.X.batches(order, steps)):
+            rate = self.schedule.rate((epoch + step / steps) / self.schedule.epochs)
             for group in self._optimizer.param_groups:
                 group["lr"] = rate
-            total += self._step(index)
+            total += self._step(index, x)
         loss, correct = (total / n).tolist()
         return {
             "stage": self.stage,
@@ -196,8 +200,8 @@ class Trainer:
             "seconds": time.perf_counter() - start,
         }
 
-    def _step(self, index: Tensor) -> Tensor:
-        target, x = self.targets[index], self.X[index]
+    def _step(self, index: Tensor, x: Tensor) -> Tensor:
+        target = self.targets[index]
         if self.augment is not None:
             x = self.augment(x)
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
@@ -211,24 +215,32 @@ class Trainer:
         return torch.stack([seen.sum(), (logits.detach().argmax(1) == target).sum()])
 
 
-def as_tensor(X: np.ndarray | Tensor) -> Tensor:
-    """Share memory with ``X`` where torch can; it has no read-only or reversed arrays."""
-    if isinstance(X, np.ndarray) and (not X.flags.writeable or any(s < 0 for s in X.strides)):
-        X = X.copy()
-    return torch.as_tensor(X)
-
-
 def predict_batches(
     function: Callable[[Tensor], Tensor],
-    X: np.ndarray | Tensor,
+    X: Samples | np.ndarray | Tensor,
     *,
     device: torch.device,
     dtype: torch.dtype = torch.float32,
     batch_size: int = 256,
+    rows: np.ndarray | None = None,
 ) -> np.ndarray:
     """Apply a network or one of its methods to ``X`` in batches, without gradients.
 
-    Only one batch at a time is on the device. The module must be in evaluation mode.
+    Of an array only one batch at a time is on the device, or read from disk. The module must be in
+    evaluation mode.
+
+    Parameters
+    ----------
+    function : callable
+        Maps ``(n, c, *space)`` to ``(n, n_outputs)``.
+    X : Samples, or ndarray or Tensor of shape (n, c, *space)
+        Inputs.
+    device, dtype
+        Where and in which precision to compute.
+    batch_size : int, default=256
+        Samples a batch.
+    rows : ndarray of int, optional
+        Which samples to ask about; all of them where None.
 
     Returns
     -------
@@ -237,12 +249,15 @@ def predict_batches(
     """
     out: np.ndarray | None = None
     with torch.inference_mode():
-        for start in range(0, len(X), batch_size):
-            batch = as_tensor(X[start : start + batch_size]).to(device)
+        n = len(X) if rows is None else len(rows)
+        for start in range(0, n, batch_size):
+            part = slice(start, start + batch_size)
+            which = part if rows is None else rows[part]
+            batch = as_tensor(read(X, which) if isinstance(X, np.ndarray) else X[which]).to(device)
             with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                 values = function(batch).float().cpu().numpy()
             if out is None:
-                out = np.empty((len(X), values.shape[1]))
-            out[start : start + batch_size] = values
+                out = np.empty((n, values.shape[1]))
+            out[part] = values
     assert out is not None, "predict_batches needs at least one sample"
     return out
