@@ -24,7 +24,7 @@ ESTIMATORS: dict[str, Any] = {
 }
 
 #: Shape of a generated series, 256 kB as float32, and number of classes.
-SHAPE, N_CLASSES = (64, 1024), 4
+SHAPE, N_CLASSES = (64, 1024), 8
 
 #: A network so small that reading the data is a good part of the work.
 SETTINGS: dict[str, Any] = {
