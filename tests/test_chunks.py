@@ -1,8 +1,10 @@
+import mmap
+
 import numpy as np
 import pytest
 
 from robust_ts import chunks as module
-from robust_ts.chunks import chunk_rows, chunks, is_on_disk, read
+from robust_ts.chunks import _base, _pages, chunk_rows, chunks, is_on_disk, read
 
 
 @pytest.fixture
@@ -47,3 +49,17 @@ def test_reading_gives_float32_and_a_view_where_it_can():
         np.testing.assert_array_equal(part, X[rows])
     Y = X.astype(np.float32)
     assert np.shares_memory(read(Y, slice(0, 2)), Y)
+
+
+@pytest.mark.parametrize("mode", ["r", "r+"])
+def test_views_of_a_file_are_read_where_they_are(mode, tmp_path):
+    X = np.random.default_rng(0).normal(size=(40, 3, 500)).astype(np.float32)
+    np.save(tmp_path / "X.npy", X)
+    mapped, rows = np.load(tmp_path / "X.npy", mmap_mode=mode), np.array([30, 2, 2, 17])
+    for part in (slice(None), slice(5, None), np.s_[:, :1], np.s_[:, np.newaxis], np.s_[::-1]):
+        np.testing.assert_array_equal(read(mapped[part], rows), X[part][rows])
+    for view, moved in ((mapped, 0), (mapped[5:], 5)):
+        base = _base(view)
+        for row, (start, length) in zip(rows, _pages(base, view, rows), strict=True):
+            assert start % mmap.PAGESIZE == 0
+            assert base[start : start + length].endswith(X[moved + row].tobytes())
