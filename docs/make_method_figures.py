@@ -14,6 +14,7 @@ from unittest.mock import patch
 
 import numpy as np
 from matplotlib.lines import Line2D
+from scipy.special import softmax
 
 from robust_ts import E2ABLClassifier
 from robust_ts.classifiers import e2abl
@@ -24,6 +25,7 @@ from robust_ts.defense.witnesses import Witnesses
 from robust_ts.evaluation.benchmark import GRIDS
 from robust_ts.evaluation.experiment import Experiment, make_experiment
 from robust_ts.evaluation.plots import CLEAN, NATURAL, POISONED, UNCERTAIN, _new_figure, plot_losses
+from robust_ts.training import predict_batches
 
 IMAGES = Path(__file__).parent / "images"
 DATASET, TRIGGER, SEED, CHANNEL = "JapaneseVowels", "sine", 0, 0
@@ -61,8 +63,7 @@ def watch(rate: float, alarmed: int | None = None) -> Watched:
     """Fit once; ``alarmed`` overrides how many proposals are held out of the main network."""
     seen = Watched(make_experiment(DATASET, TRIGGER, rate=rate, seed=SEED))
     real = {
-        name: getattr(e2abl, name)
-        for name in ("search", "_probabilities", "verify", "pattern_of")
+        name: getattr(e2abl, name) for name in ("search", "_probabilities", "verify", "pattern_of")
     }
 
     def search(views_of: Any, labels: np.ndarray, *rest: Any) -> tuple[list[Proposal], Any]:
@@ -72,7 +73,9 @@ def watch(rate: float, alarmed: int | None = None) -> Watched:
 
     def probabilities(trainer: Any, samples: np.ndarray) -> np.ndarray:
         if seen.unseen is None:  # the first question is the one of verification
-            seen.unseen = e2abl._ask(trainer, seen.experiment.X_test)
+            X = seen.experiment.X_test
+            logits = predict_batches(trainer.network.eval(), X, device=trainer.device)
+            seen.unseen = softmax(logits, axis=1)
         return real["_probabilities"](trainer, samples)
 
     def verify(answers: np.ndarray, labels: np.ndarray, groups: Any, constants: Any) -> Any:

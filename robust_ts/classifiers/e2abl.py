@@ -29,7 +29,7 @@ from robust_ts.defense.verify import verify
 from robust_ts.inputs import standardize, stretch_padded
 from robust_ts.networks import ShallowNetwork, TwoHeadNetwork
 from robust_ts.report import PoisonReport
-from robust_ts.training import History, Samples, Trainer, isolated_rng, predict_batches
+from robust_ts.training import History, Trainer, isolated_rng
 
 
 @shares_parameters
@@ -106,7 +106,8 @@ class E2ABLClassifier(BaseNeuralClassifier):
             outcome = _train_all(job, seeds[0], ledger)
         self.ledger_ = ledger
         self.report_ = _report(job, outcome, proposals)
-        return TwoHeadNetwork(outcome.network, trap), History([*history, *outcome.records])
+        trainer = outcome.trainer
+        return TwoHeadNetwork(trainer.network, trap), History([*history, *trainer.records])
 
     def _propose(
         self, job: FitJob, ledger: Ledger, seed: int, constants: DefenseConstants
@@ -126,7 +127,7 @@ class E2ABLClassifier(BaseNeuralClassifier):
 
         # Many small solves: a second BLAS thread makes them up to fifteen times slower.
         with threadpool_limits(limits=1, user_api="blas"):
-            return search(views, labels, n_classes, constants, seed)
+            return job.team.first(lambda: search(views, labels, n_classes, constants, seed))
 
     def _main_network(self) -> nn.Module:
         assert isinstance(self.network_, TwoHeadNetwork)
@@ -155,8 +156,7 @@ def _train_trap(
 class _Outcome:
     """What training of the main network came to."""
 
-    network: nn.Module
-    records: list[dict[str, Any]]
+    trainer: Trainer
     confirmed: Sequence[Proposal] = ()
     recovery: Recovery | None = None
 
@@ -167,7 +167,7 @@ def _train_all(job: FitJob, seed: int, ledger: Ledger) -> _Outcome:
         trainer = job.main_trainer(generator)
         for record in trainer.epochs():
             ledger.record("main", record["epoch"], trainer.losses.cpu().numpy())
-    return _Outcome(trainer.network, trainer.records)
+    return _Outcome(trainer)
 
 
 def _train_without(
@@ -212,13 +212,13 @@ def _train_without(
                 break
             train(done + constants.recover_every, recovery.labels, recovery.keep)
             ledger.amend("main", held, _probabilities(trainer, held))
-    return _Outcome(trainer.network, trainer.records, confirmed, recovery)
+    return _Outcome(trainer, confirmed, recovery)
 
 
 def _probabilities(trainer: Trainer, samples: np.ndarray) -> np.ndarray:
     """Ask the network about some training samples; rows of the others are zero."""
     index = np.flatnonzero(samples)
-    answers = _ask(trainer, trainer.X, index)
+    answers = softmax(trainer.ask(index), axis=1)
     out = np.zeros((len(samples), answers.shape[1]))
     out[index] = answers
     return out
@@ -242,24 +242,9 @@ def _content(
         assigned = others
         for _ in range(2):
             pattern = pattern_of(job.data.X, group, assigned, means)
-            out[group] = _ask(trainer, trainer.X, group, pattern)
+            out[group] = softmax(trainer.ask(group, less=pattern), axis=1)
             assigned = out[group].argmax(axis=1)
     return out
-
-
-def _ask(
-    trainer: Trainer,
-    X: Samples | np.ndarray,
-    rows: np.ndarray | None = None,
-    pattern: np.ndarray | float = 0.0,
-) -> np.ndarray:
-    """Class probabilities of some samples, less a pattern, by the network as it is now."""
-    network = trainer.network.eval()
-    less = torch.as_tensor(pattern, dtype=torch.float32, device=trainer.device)
-    logits = predict_batches(
-        lambda x: network(x - less), X, device=trainer.device, dtype=trainer.dtype, rows=rows
-    )
-    return softmax(logits, axis=1)
 
 
 def _class_means(job: FitJob, samples: np.ndarray) -> np.ndarray:
@@ -273,8 +258,8 @@ def _class_means(job: FitJob, samples: np.ndarray) -> np.ndarray:
 def _report(job: FitJob, outcome: _Outcome, proposals: Sequence[Proposal]) -> PoisonReport:
     """Put what was found into the user's labels."""
     given, n = job.data.y, len(job.data.y)
-    logits = predict_batches(outcome.network.eval(), job.X, device=job.device, dtype=job.dtype)
-    suspicion = suspicion_of(softmax(logits, axis=1), given, proposals, outcome.confirmed)
+    probabilities = softmax(outcome.trainer.ask(), axis=1)
+    suspicion = suspicion_of(probabilities, given, proposals, outcome.confirmed)
     verdicts = np.full(n, "clean", dtype="<U9")
     recovered = np.full(n, None, dtype=object)
     if outcome.recovery is not None:

@@ -1,6 +1,6 @@
 """Where the inputs of training are, and how a batch of them comes to the device."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -48,34 +48,27 @@ class Samples:
             return self._resident[torch.from_numpy(rows).to(self.device)]
         return self._resident[rows]
 
-    def batches(self, order: Tensor, n_batches: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Go through samples in a given order, in equal batches.
+    def batches(self, indices: Sequence[Tensor]) -> Iterator[Tensor]:
+        """Give the inputs of one batch after the other, on the device.
 
         Parameters
         ----------
-        order : Tensor of int of shape (n_samples,)
-            Samples, on the device.
-        n_batches : int
-            Number of batches.
-
-        Yields
-        ------
-        index, x : Tensor
-            The samples of a batch and their inputs, on the device.
+        indices : sequence of Tensor of int
+            Samples of each batch, on the device.
         """
-        indices = order.tensor_split(n_batches)
         if self._resident is not None:
             for index in indices:
-                yield index, self._resident[index]
+                yield self._resident[index]
             return
-        rows = [index.numpy() for index in order.cpu().tensor_split(n_batches)]
+        # One copy from the device, for each would make it wait.
+        rows = torch.cat(list(indices)).cpu().split([len(index) for index in indices])
         with ThreadPoolExecutor(1) as reader:
-            ahead = reader.submit(self._read, rows[0])
-            for step, index in enumerate(indices):
+            ahead = reader.submit(self._read, rows[0].numpy())
+            for following in [*rows[1:], None]:
                 x = ahead.result()
-                if step + 1 < len(rows):
-                    ahead = reader.submit(self._read, rows[step + 1])
-                yield index, x.to(self.device, non_blocking=True)
+                if following is not None:
+                    ahead = reader.submit(self._read, following.numpy())
+                yield x.to(self.device, non_blocking=True)
 
     def _read(self, rows: np.ndarray) -> Tensor:
         assert isinstance(self._source, np.ndarray)
