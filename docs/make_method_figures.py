@@ -14,6 +14,7 @@ from unittest.mock import patch
 
 import numpy as np
 from matplotlib.lines import Line2D
+from scipy.special import softmax
 
 from robust_ts import E2ABLClassifier
 from robust_ts.classifiers import e2abl
@@ -24,6 +25,7 @@ from robust_ts.defense.witnesses import Witnesses
 from robust_ts.evaluation.benchmark import GRIDS
 from robust_ts.evaluation.experiment import Experiment, make_experiment
 from robust_ts.evaluation.plots import CLEAN, NATURAL, POISONED, UNCERTAIN, _new_figure, plot_losses
+from robust_ts.training import predict_batches
 
 IMAGES = Path(__file__).parent / "images"
 DATASET, TRIGGER, SEED, CHANNEL = "JapaneseVowels", "sine", 0, 0
@@ -61,32 +63,31 @@ def watch(rate: float, alarmed: int | None = None) -> Watched:
     """Fit once; ``alarmed`` overrides how many proposals are held out of the main network."""
     seen = Watched(make_experiment(DATASET, TRIGGER, rate=rate, seed=SEED))
     real = {
-        name: getattr(e2abl, name)
-        for name in ("propose", "alarms", "_probabilities", "verify", "without_pattern")
+        name: getattr(e2abl, name) for name in ("search", "_probabilities", "verify", "pattern_of")
     }
 
-    def propose(views: dict[str, np.ndarray], *rest: Any) -> list[Proposal]:
-        seen.views, seen.landmark_seed = views, rest[-1]
-        seen.proposals = real["propose"](views, *rest)
-        return seen.proposals
-
-    def alarms(proposals: list[Proposal], constants: DefenseConstants) -> list[Proposal]:
-        return real["alarms"](proposals, constants) if alarmed is None else proposals[:alarmed]
+    def search(views_of: Any, labels: np.ndarray, *rest: Any) -> tuple[list[Proposal], Any]:
+        seen.views, seen.landmark_seed = views_of(np.arange(len(labels))), rest[-1]
+        seen.proposals, suspects = real["search"](views_of, labels, *rest)
+        return seen.proposals, suspects if alarmed is None else seen.proposals[:alarmed]
 
     def probabilities(trainer: Any, samples: np.ndarray) -> np.ndarray:
         if seen.unseen is None:  # the first question is the one of verification
-            seen.unseen = e2abl._ask(trainer, e2abl.as_tensor(seen.experiment.X_test))
+            X = seen.experiment.X_test
+            logits = predict_batches(trainer.network.eval(), X, device=trainer.device)
+            seen.unseen = softmax(logits, axis=1)
         return real["_probabilities"](trainer, samples)
 
     def verify(answers: np.ndarray, labels: np.ndarray, groups: Any, constants: Any) -> Any:
         seen.verified, seen.held = answers, e2abl.members_of(groups, len(labels))
         return real["verify"](answers, labels, groups, constants)
 
-    def without_pattern(X: np.ndarray, group: np.ndarray, *rest: Any) -> np.ndarray:
-        seen.group, seen.moved = group, real["without_pattern"](X, group, *rest)
-        return seen.moved
+    def pattern_of(X: np.ndarray, group: np.ndarray, *rest: Any) -> np.ndarray:
+        pattern = real["pattern_of"](X, group, *rest)
+        seen.group, seen.moved = group, X[group] - pattern
+        return pattern
 
-    spies = (propose, alarms, probabilities, verify, without_pattern)
+    spies = (search, probabilities, verify, pattern_of)
     settings = GRIDS["smoke"].settings["cnn"]
     seen.classifier = E2ABLClassifier("cnn", **settings, device="cpu", random_state=SEED)
     with patch.multiple(e2abl, **dict(zip(real, spies, strict=True))):

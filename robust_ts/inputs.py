@@ -9,6 +9,8 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, validate_data
 
+from robust_ts.chunks import chunks, is_on_disk, read
+
 #: What the axes of an input are called, by their number, for series and image networks.
 AXES = {1: ("n_channels", "n_timesteps"), 2: ("n_channels", "height", "width")}
 
@@ -21,7 +23,8 @@ class TrainingSet:
     ----------
     X : ndarray of shape (n_samples, n_channels, *space), float32
         Never written to: it may share memory with the user's array. Series of unequal length
-        are padded at the end with NaN; nothing else here is NaN.
+        are padded at the end with NaN; nothing else here is NaN. An array that is mapped from a
+        file stays there, of any numeric dtype: `robust_ts.chunks.read` gives float32.
     y : ndarray of shape (n_samples,), int64
         Class indices into ``classes``.
     classes : ndarray of shape (n_classes,)
@@ -42,7 +45,7 @@ def check_training_set(estimator: Any, X: Any, y: Any, *, space_axes: int = 1) -
         Receives ``n_features_in_`` and, for DataFrames, ``feature_names_in_``.
     X : array-like of shape (n, t) or (n, c, t); for images (n, h, w) or (n, c, h, w)
         Numbers, all finite. Series of unequal length come as a list of arrays of shape (c, t_i)
-        or (t_i,).
+        or (t_i,). An array mapped from a file is neither copied nor converted.
     y : array-like of shape (n,)
         Labels of at least two classes.
     space_axes : {1, 2}, default=1
@@ -56,7 +59,8 @@ def check_training_set(estimator: Any, X: Any, y: Any, *, space_axes: int = 1) -
     _check_lengths(X, y)
     X, padded = _pad_if_ragged(X, space_axes)
     _check_numbers(X)
-    X, y = validate_data(estimator, X, y, dtype=np.float32, allow_nd=True, ensure_all_finite=False)
+    kind = _kind(X)
+    X, y = validate_data(estimator, X, y, dtype=kind, allow_nd=True, ensure_all_finite=False)
     try:
         check_classification_targets(y)
         classes, encoded = np.unique(y, return_inverse=True)
@@ -107,7 +111,8 @@ def check_prediction_input(
     Returns
     -------
     ndarray of shape (n_samples, n_channels, *space), float32
-        Padded at the end with NaN where series differ in length.
+        Padded at the end with NaN where series differ in length. An array mapped from a file
+        stays there, of its own dtype.
 
     Raises
     ------
@@ -120,11 +125,11 @@ def check_prediction_input(
     fitted_without_channels = estimator.n_features_in_ == input_shape[1] and not any_length
     if np.asarray(X).ndim == space_axes + 1 and fitted_without_channels:
         X = validate_data(
-            estimator, X, dtype=np.float32, allow_nd=True, ensure_all_finite=False, reset=False
+            estimator, X, dtype=_kind(X), allow_nd=True, ensure_all_finite=False, reset=False
         )
     else:
         X = check_array(
-            X, dtype=np.float32, allow_nd=True, ensure_all_finite=False, estimator=estimator
+            X, dtype=_kind(X), allow_nd=True, ensure_all_finite=False, estimator=estimator
         )
     X = _check_array(X, space_axes, estimator, padded)
     if any_length:
@@ -142,7 +147,8 @@ def check_prediction_input(
 
 def is_padded(X: np.ndarray) -> bool:
     """Whether some of the validated series ``(n, c, t)`` are shorter and end in steps of NaN."""
-    return bool(np.isnan(X[:, 0, ..., -1]).any())
+    # Nothing in a file is padded: where it has NaN, it was refused.
+    return not is_on_disk(X) and bool(np.isnan(X[:, 0, ..., -1]).any())
 
 
 def channel_statistics(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -156,10 +162,20 @@ def channel_statistics(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         Finite numbers, and NaN in padded steps, which do not count.
     """
     axes = (0, *range(2, X.ndim))
-    real = ~np.isnan(X) if is_padded(X) else True
-    mean = X.mean(axis=axes, dtype=np.float64, where=real)
-    deviation = X - mean.reshape(1, -1, *[1] * (X.ndim - 2))
-    scale = np.sqrt(np.square(deviation).mean(axis=axes, where=real))
+    padded = is_padded(X)
+    count, mean, squares = np.zeros((3, X.shape[1]))
+    for rows in chunks(X):
+        part = read(X, rows)
+        real = ~np.isnan(part) if padded else True
+        n = np.sum(np.broadcast_to(real, part.shape), axis=axes)
+        center = part.mean(axis=axes, dtype=np.float64, where=real)
+        deviation = part - center.reshape(1, -1, *[1] * (X.ndim - 2))
+        # Parts are joined as by Chan, Golub and LeVeque (1983), which loses no digits.
+        moved, share = center - mean, n / (count + n)
+        squares += np.square(deviation).sum(axis=axes, where=real) + moved**2 * count * share
+        mean += moved * share
+        count += n
+    scale = np.sqrt(squares / count)
     # Rounding leaves a trace of deviation in a constant channel.
     scale[scale <= 1e-6 * np.maximum(np.abs(mean), 1e-30)] = 1.0
     return mean.astype(np.float32), scale.astype(np.float32)
@@ -284,6 +300,11 @@ def _is_number(text: str | bytes) -> bool:
     return True
 
 
+def _kind(X: Any) -> Any:
+    """Give the dtype to convert X to: a file keeps its own, and is converted as it is read."""
+    return "numeric" if is_on_disk(X) else np.float32
+
+
 #: What to do about a number of dimensions that one kind of network cannot take.
 _RANK_HINTS = {
     (2, 2): " Give flattened images their shape back with robust_ts.images.ImageAdapter.",
@@ -308,20 +329,26 @@ def _check_array(X: np.ndarray, space_axes: int, estimator: Any, padded: bool) -
 
 
 def _check_finite(X: np.ndarray, name: str = "X") -> None:
-    # One pass without a mask: the sum is finite unless something is wrong (or overflows).
+    n_bad = n_nan = 0
+    first = ""
     with np.errstate(all="ignore"):
-        if np.isfinite(X.sum(dtype=np.float64)):
-            return
-    bad = ~np.isfinite(X)
-    if not bad.any():
-        return
-    first = tuple(int(i[0]) for i in np.nonzero(bad))
-    n_nan = int(np.isnan(X).sum())
-    raise ValueError(
-        f"{name} contains {int(bad.sum())} values that are no finite float32: {n_nan} NaN and "
-        f"{int(bad.sum()) - n_nan} inf, the first at {name}[{', '.join(map(str, first))}]. Impute "
-        "them or drop those samples; nothing is repaired silently."
-    )
+        for rows in chunks(X):
+            part = read(X, rows)
+            # One pass without a mask: the sum is finite unless something is wrong (or overflows).
+            if np.isfinite(part.sum(dtype=np.float64)):
+                continue
+            bad = ~np.isfinite(part)
+            if bad.any() and not n_bad:
+                place = [int(i[0]) for i in np.nonzero(bad)]
+                first = ", ".join(map(str, [place[0] + rows.start, *place[1:]]))
+            n_bad += int(bad.sum())
+            n_nan += int(np.isnan(part).sum())
+    if n_bad:
+        raise ValueError(
+            f"{name} contains {n_bad} values that are no finite float32: {n_nan} NaN and "
+            f"{n_bad - n_nan} inf, the first at {name}[{first}]. Impute them or drop those "
+            "samples; nothing is repaired silently."
+        )
 
 
 def _check_channels(n_channels: int, expected: int) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from robust_ts import NeuralClassifier
+from robust_ts import NeuralClassifier, chunks
 from robust_ts.inputs import channel_statistics, check_training_set, standardize, stretch_padded
 
 N, C, T = 24, 2, 12
@@ -376,3 +376,30 @@ def test_channel_statistics():
     np.testing.assert_allclose(mean, X.mean((0, 2), dtype=float), rtol=1e-6)
     np.testing.assert_allclose(scale[:2], X[:, :2].std((0, 2), dtype=float), rtol=1e-4)
     assert scale[2] == 1
+
+
+def test_channel_statistics_in_parts_are_those_of_the_whole(data, monkeypatch):
+    X = data[0] + np.float32([[5], [-3000]])
+    lengths = 1 + np.arange(N) % T
+    for given in (X, check_training_set(classifier(), cut(X, lengths), data[1]).X):
+        whole = channel_statistics(given)
+        with monkeypatch.context() as patch:
+            patch.setattr(chunks, "CHUNK_BYTES", 7 * given[:1].nbytes)
+            parts = channel_statistics(given)
+        np.testing.assert_array_equal(parts, whole)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16])
+def test_a_mapped_array_stays_where_it_is(dtype, data, tmp_path):
+    X, y = (10 * data[0]).astype(dtype), data[1]
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    for given, shape in ((mapped, X.shape), (mapped[:, 0], (N, 1, T))):
+        checked = check_training_set(classifier(), given, y).X
+        assert np.shares_memory(checked, mapped)
+        assert checked.dtype == dtype
+        assert checked.shape == shape
+    clf = classifier().fit(mapped, y)
+    np.testing.assert_array_equal(clf.predict(mapped), clf.predict(X))
+    with pytest.raises(ValueError, match="samples of shape"):
+        clf.predict(mapped[..., 1:])

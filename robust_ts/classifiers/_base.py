@@ -2,8 +2,9 @@
 
 import copy
 import inspect
+import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -25,10 +26,12 @@ from robust_ts.networks import NetworkSpec, check_backbone, space_axes_of
 from robust_ts.training import (
     Augment,
     History,
+    Samples,
     Schedule,
+    Team,
     Trainer,
-    as_tensor,
     check_augment,
+    current_team,
     derive_seeds,
     isolated_rng,
     predict_batches,
@@ -110,12 +113,12 @@ def shares_parameters(cls: _C) -> _C:
 
 @dataclass(frozen=True)
 class FitJob:
-    """One call of ``fit``: validated data on the device, and how to build and train on it."""
+    """One call of ``fit``: validated data, and how to build and train on it."""
 
     data: TrainingSet
     spec: NetworkSpec
     schedule: Schedule
-    X: torch.Tensor
+    X: Samples
     y: torch.Tensor
     mean: torch.Tensor
     scale: torch.Tensor
@@ -124,6 +127,7 @@ class FitJob:
     dtype: torch.dtype
     progress: bool
     augment: str | None = None
+    team: Team = field(default_factory=Team)
 
     def main_trainer(self, generator: torch.Generator) -> Trainer:
         """Build the main network and its trainer; call inside ``isolated_rng``."""
@@ -148,9 +152,17 @@ class FitJob:
             dtype=self.dtype,
             class_weight=self.class_weight,
             stage=stage,
-            progress=self.progress,
-            augment=Augment(self.augment, self.mean, generator) if self.augment else None,
+            progress=self.progress and self.team.rank == 0,
+            augment=self._augment(generator) if self.augment else None,
+            team=self.team,
         )
+
+    def _augment(self, generator: torch.Generator) -> Augment:
+        assert self.augment is not None
+        if self.team.size > 1:  # parts of a batch differ in size, and shuffling must not
+            seed = generator.initial_seed() + 1 + self.team.rank
+            generator = torch.Generator().manual_seed(seed)
+        return Augment(self.augment, self.mean, generator)
 
 
 class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
@@ -200,7 +212,9 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
             Series; finite numbers, never changed. Series of unequal length come as a list of
             arrays of shape (n_channels, n_timesteps_i) or (n_timesteps_i,); the networks
             ignore the padding that brings them together. With an image backbone (n_samples,
-            height, width) or (n_samples, n_channels, height, width).
+            height, width) or (n_samples, n_channels, height, width). An array mapped from a file,
+            such as ``numpy.load(path, mmap_mode="r")``, is read batch by batch and never held in
+            memory as a whole.
         y : array-like of shape (n_samples,)
             Labels: integers, strings or booleans, of two classes or more.
 
@@ -218,7 +232,8 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
         before = self.__dict__.copy()
         try:
             job = self._prepare(X, y)
-            network, history = self._train(job, derive_seeds(self.random_state, 3))
+            seeds = derive_seeds(self.random_state, 3)
+            network, history = self._train(job, job.team.first(lambda: seeds))
             self.network_ = network.eval()
             self.history_ = history
             self.classes_ = job.data.classes
@@ -236,8 +251,10 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
 
     def _prepare(self, X: Any, y: Any) -> FitJob:
         self._check_parameters()
-        device = resolve_device(self.device)
+        team = current_team(resolve_device(self.device))
+        device = team.device(resolve_device(self.device))
         data = check_training_set(self, X, y, space_axes=space_axes_of(self.backbone))
+        _check_team(team, data)
         mean, scale = (torch.from_numpy(a) for a in channel_statistics(data.X))
         weight = None
         if self.class_weight is not None:
@@ -250,7 +267,7 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
             schedule=Schedule.resolve(
                 len(data.y), self.epochs, self.batch_size, self.learning_rate, self.weight_decay
             ),
-            X=as_tensor(data.X).to(device),
+            X=Samples(data.X, device),
             y=torch.from_numpy(data.y).to(device),
             mean=mean,
             scale=scale,
@@ -259,6 +276,7 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
             dtype=resolve_precision(self.precision, device),
             progress=bool(self.verbose),
             augment=self.augment,
+            team=team,
         )
 
     def _network_spec(
@@ -360,6 +378,25 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
                 self.device_ = resolve_device(self.device_)
             except ValueError:
                 self.device_ = torch.device("cpu")
+
+
+def _check_team(team: Team, data: TrainingSet) -> None:
+    """Refuse other data on one process than on another, which would make them wait forever."""
+    if team.size == 1:
+        return
+    given = team.each((data.X.shape, zlib.crc32(data.y.tobytes())))
+    if len(set(given)) > 1:
+        shapes = [shape for shape, _ in given]
+        raise ValueError(
+            f"The {team.size} processes were given different data: X of shapes {shapes}, or other "
+            "labels. Give all of them the same; each takes its part of every batch itself. To fit "
+            "another estimator on each, fit inside robust_ts.training.one_process()."
+        )
+    if len(data.y) < 2 * team.size:
+        raise ValueError(
+            f"X has {len(data.y)} samples, too few for {team.size} processes: each needs two a "
+            "batch. Start fewer."
+        )
 
 
 def is_number(value: Any) -> bool:

@@ -10,7 +10,7 @@ from torch import nn
 from robust_ts.classifiers._base import BaseNeuralClassifier, FitJob, is_number, shares_parameters
 from robust_ts.defense.losses import ascent_loss, flooding_loss, gradient_ascent_gap
 from robust_ts.training import History, isolated_rng
-from robust_ts.training.loop import mean_loss
+from robust_ts.training.objective import mean_loss
 
 
 @shares_parameters

@@ -10,29 +10,27 @@ from scipy.special import softmax
 from threadpoolctl import threadpool_limits
 from torch import nn
 
-from robust_ts.classifiers._base import (
-    BaseNeuralClassifier,
-    FitJob,
-    shares_parameters,
-)
+from robust_ts.chunks import read
+from robust_ts.classifiers._base import BaseNeuralClassifier, FitJob, shares_parameters
+from robust_ts.defense.blocks import search
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.evidence import Proposal
+from robust_ts.defense.features import Views, views_of
 from robust_ts.defense.ledger import Ledger
-from robust_ts.defense.propose import alarms_in_turn, low_loss_groups, members_of, propose
+from robust_ts.defense.propose import low_loss_groups, members_of
 from robust_ts.defense.recover import (
     Recovery,
     agreeing,
     mean_of_real,
+    pattern_of,
     recover,
     suspicion_of,
-    without_pattern,
 )
 from robust_ts.defense.verify import verify
-from robust_ts.defense.views import feature_views
 from robust_ts.inputs import standardize, stretch_padded
 from robust_ts.networks import ShallowNetwork, TwoHeadNetwork
 from robust_ts.report import PoisonReport
-from robust_ts.training import History, Trainer, as_tensor, isolated_rng, predict_batches
+from robust_ts.training import History, Trainer, isolated_rng
 
 
 @shares_parameters
@@ -109,7 +107,8 @@ class E2ABLClassifier(BaseNeuralClassifier):
             outcome = _train_all(job, seeds[0], ledger)
         self.ledger_ = ledger
         self.report_ = _report(job, outcome, proposals)
-        return TwoHeadNetwork(outcome.network, trap), History([*history, *outcome.records])
+        trainer = outcome.trainer
+        return TwoHeadNetwork(trainer.network, trap), History([*history, *trainer.records])
 
     def _propose(
         self, job: FitJob, ledger: Ledger, seed: int, constants: DefenseConstants
@@ -119,13 +118,17 @@ class E2ABLClassifier(BaseNeuralClassifier):
         if self.isolation == "low-loss":
             proposals = low_loss_groups(ledger.losses("auxiliary")[-1], labels, constants)
             return proposals, proposals
-        X = stretch_padded(standardize(job.data.X, job.mean.numpy(), job.scale.numpy()))
+        mean, scale = job.mean.numpy(), job.scale.numpy()
+
+        def load(rows: np.ndarray) -> np.ndarray:
+            return stretch_padded(standardize(read(job.data.X, rows), mean, scale))
+
+        def views(rows: np.ndarray) -> Views:
+            return views_of(load, rows, seed)
+
         # Many small solves: a second BLAS thread makes them up to fifteen times slower.
         with threadpool_limits(limits=1, user_api="blas"):
-            views = feature_views(X, seed)
-            proposals = propose(views, labels, n_classes, constants, seed)
-            suspects = alarms_in_turn(proposals, views, labels, n_classes, constants, seed)
-        return proposals, suspects
+            return job.team.first(lambda: search(views, labels, n_classes, constants, seed))
 
     def _main_network(self) -> nn.Module:
         assert isinstance(self.network_, TwoHeadNetwork)
@@ -154,8 +157,7 @@ def _train_trap(
 class _Outcome:
     """What training of the main network came to."""
 
-    network: nn.Module
-    records: list[dict[str, Any]]
+    trainer: Trainer
     confirmed: Sequence[Proposal] = ()
     recovery: Recovery | None = None
 
@@ -166,7 +168,7 @@ def _train_all(job: FitJob, seed: int, ledger: Ledger) -> _Outcome:
         trainer = job.main_trainer(generator)
         for record in trainer.epochs():
             ledger.record("main", record["epoch"], trainer.losses.cpu().numpy())
-    return _Outcome(trainer.network, trainer.records)
+    return _Outcome(trainer)
 
 
 def _train_without(
@@ -211,13 +213,13 @@ def _train_without(
                 break
             train(done + constants.recover_every, recovery.labels, recovery.keep)
             ledger.amend("main", held, _probabilities(trainer, held))
-    return _Outcome(trainer.network, trainer.records, confirmed, recovery)
+    return _Outcome(trainer, confirmed, recovery)
 
 
 def _probabilities(trainer: Trainer, samples: np.ndarray) -> np.ndarray:
     """Ask the network about some training samples; rows of the others are zero."""
     index = np.flatnonzero(samples)
-    answers = _ask(trainer, trainer.X[torch.from_numpy(index).to(trainer.device)])
+    answers = softmax(trainer.ask(index), axis=1)
     out = np.zeros((len(samples), answers.shape[1]))
     out[index] = answers
     return out
@@ -240,32 +242,25 @@ def _content(
         # First as if drawn from all other classes alike, then from those that were recognized.
         assigned = others
         for _ in range(2):
-            moved = without_pattern(job.data.X, group, assigned, means)
-            out[group] = _ask(trainer, as_tensor(moved).to(job.device))
+            pattern = pattern_of(job.data.X, group, assigned, means)
+            out[group] = softmax(trainer.ask(group, less=pattern), axis=1)
             assigned = out[group].argmax(axis=1)
     return out
 
 
-def _ask(trainer: Trainer, X: torch.Tensor) -> np.ndarray:
-    """Class probabilities of some samples, by the network as it is now."""
-    network = trainer.network.eval()
-    logits = predict_batches(network, X, device=trainer.device, dtype=trainer.dtype)
-    return softmax(logits, axis=1)
-
-
 def _class_means(job: FitJob, samples: np.ndarray) -> np.ndarray:
     """Mean of the given samples of each class; of shape (n_classes, n_channels, *space)."""
-    X, y = job.data.X[samples], job.data.y[samples]
-    whole = mean_of_real(X)
-    parts = [X[y == k] for k in range(job.spec.n_classes)]
-    return np.stack([mean_of_real(part) if len(part) else whole for part in parts])
+    rows = [np.flatnonzero(samples & (job.data.y == k)) for k in range(job.spec.n_classes)]
+    # A class without samples gets the mean of all.
+    rows = [own if len(own) else np.flatnonzero(samples) for own in rows]
+    return np.stack([mean_of_real(job.data.X, own) for own in rows])
 
 
 def _report(job: FitJob, outcome: _Outcome, proposals: Sequence[Proposal]) -> PoisonReport:
     """Put what was found into the user's labels."""
     given, n = job.data.y, len(job.data.y)
-    logits = predict_batches(outcome.network.eval(), job.X, device=job.device, dtype=job.dtype)
-    suspicion = suspicion_of(softmax(logits, axis=1), given, proposals, outcome.confirmed)
+    probabilities = softmax(outcome.trainer.ask(), axis=1)
+    suspicion = suspicion_of(probabilities, given, proposals, outcome.confirmed)
     verdicts = np.full(n, "clean", dtype="<U9")
     recovered = np.full(n, None, dtype=object)
     if outcome.recovery is not None:

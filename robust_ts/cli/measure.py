@@ -29,19 +29,23 @@ def add_commands(commands: Any) -> None:
         description="Run a grid of the benchmark and print its tables as Markdown. Finished runs "
         "are kept in the rows file and not run again. 'speed' times networks, rivals and the "
         "defense instead, with the options of that group and --backbones and --datasets; "
-        "'forecasting' measures the forecasters, with --defenses for methods and --triggers for "
-        "attacks.",
+        "'memory' fits on a generated file of --gigabytes; 'forecasting' measures the "
+        "forecasters, with --defenses for methods and --triggers for attacks.",
     )
     bench.add_argument(
         "grid",
         help="smoke (minutes, bundled data), development, check, public, images; ablation, "
         "sensitivity (of the proposals alone), ablation-fits, sensitivity-fits; calibration; or "
-        "speed, or forecasting",
+        "speed, memory or forecasting",
     )
     bench.add_argument("--rows", help="results file, JSON lines (default: runs/GRID.jsonl)")
     bench.add_argument("--jobs", type=int, default=1, help="processes of one thread each")
     for name in _AXES:
         bench.add_argument(f"--{name}", help=f"restrict the grid's {name}: a,b,...")
+    bench.add_argument("--gigabytes", type=float, default=4.0, help="memory: size of the file")
+    bench.add_argument(
+        "--path", default=".", help="memory: folder for the file, deleted at the end"
+    )
     bench.add_argument("--tables-only", action="store_true", help="print the tables, run nothing")
     speed = bench.add_argument_group("speed")
     speed.add_argument(
@@ -88,6 +92,12 @@ def _bench(arguments: argparse.Namespace) -> None:
     if arguments.grid == "speed":
         _bench_speed(arguments)
         return
+    if arguments.grid == "memory":
+        from robust_ts.evaluation import memory
+
+        chosen = arguments.defenses.split(",") if arguments.defenses else tuple(memory.ESTIMATORS)
+        print(memory.memory_table(arguments.gigabytes, arguments.path, chosen))
+        return
     if arguments.grid == "forecasting":
         _bench_forecasting(arguments)
         return
@@ -99,7 +109,7 @@ def _bench(arguments: argparse.Namespace) -> None:
     ]
     known = {name: (grids[name], run, show) for grids, run, show in kinds for name in grids}
     if arguments.grid not in known:
-        names = ", ".join([*known, "speed", "forecasting"])
+        names = ", ".join([*known, "speed", "memory", "forecasting"])
         raise ValueError(f"Unknown grid {arguments.grid!r}; known: {names}.")
     grid, run_grid, show = known[arguments.grid]
     grid = _restricted(grid, arguments)

@@ -75,6 +75,9 @@ class DefenseConstants:
         came back, and each one left out costs clean accuracy.
     recover_every : int, default=3
         Epochs between two recoveries of labels.
+    block : int, default=64000
+        Most samples among which groups are sought at once: bounds memory. All sets on which the
+        method was measured are smaller.
     low_loss_share : float, default=0.05
         Share of all samples that the low-loss isolation proposes. Used for comparison only.
     without : frozenset of str, default=frozenset()
@@ -109,6 +112,7 @@ class DefenseConstants:
     odds: float = 2.0
     recover_probability: float = 0.5
     recover_every: int = 3
+    block: int = 64_000
     low_loss_share: float = 0.05
     without: frozenset[str] = frozenset()
 

@@ -12,7 +12,7 @@ import numpy as np
 from robust_ts.defense.candidates import candidates, two_means
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.evidence import Judge, Proposal, capped
-from robust_ts.defense.ridge import kernel_map
+from robust_ts.defense.features import Views, features_of, take
 from robust_ts.defense.statistics import purified
 from robust_ts.defense.witnesses import Witnesses, refined_labels
 
@@ -21,7 +21,7 @@ WHOLE_VIEWS = ("raw", "local", "global")
 
 
 def propose(
-    views: dict[str, np.ndarray],
+    views: Views,
     labels: np.ndarray,
     n_classes: int,
     constants: DefenseConstants,
@@ -31,8 +31,8 @@ def propose(
 
     Parameters
     ----------
-    views : dict of str to ndarray of shape (n_samples, n_features)
-        From `feature_views`; ``"raw"`` must be there.
+    views : dict of str to ndarray of shape (n_samples, n_features), or ViewStream
+        From `feature_views` or `views_of`; ``"raw"`` must be there.
     labels : ndarray of shape (n_samples,)
         Given labels ``0..n_classes - 1``.
     n_classes : int
@@ -47,9 +47,7 @@ def propose(
     list of Proposal
         At most one a class.
     """
-    seen = {name: view for name, view in views.items() if constants.sees(name)}
-    maps = {name: kernel_map(v, constants.n_landmarks, seed) for name, v in seen.items()}
-    values = _project(views["raw"], constants.projection, seed)
+    maps, values = features_of(views, constants, seed)
     whole = [maps[name] for name in WHOLE_VIEWS if name in maps]
     n_parts = -(-constants.least_classes // (n_classes - 1))
     if "refinement" in constants.without:
@@ -126,7 +124,7 @@ def alarms(proposals: Sequence[Proposal], constants: DefenseConstants) -> list[P
 
 def alarms_in_turn(
     proposals: Sequence[Proposal],
-    views: dict[str, np.ndarray],
+    views: Views,
     labels: np.ndarray,
     n_classes: int,
     constants: DefenseConstants,
@@ -153,7 +151,7 @@ def alarms_in_turn(
 
     def judged_without(groups: Sequence[Proposal]) -> list[Proposal]:
         kept = np.flatnonzero(~members_of(groups, len(labels)))
-        part = {name: view[kept] for name, view in views.items()}
+        part = take(views, kept)
         taken = {p.label for p in groups}
         again = alarms(propose(part, labels[kept], n_classes, constants, seed), constants)
         return [
@@ -211,11 +209,3 @@ def members_of(proposals: Sequence[Proposal], n_samples: int) -> np.ndarray:
     for proposal in proposals:
         mask[proposal.members] = True
     return mask
-
-
-def _project(values: np.ndarray, dimensions: int, seed: int) -> np.ndarray:
-    """Project to few dimensions at random; short series stay as they are."""
-    if values.shape[1] <= dimensions:
-        return values
-    rng = np.random.default_rng(seed)
-    return values @ rng.normal(size=(values.shape[1], dimensions)) / np.sqrt(dimensions)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from robust_ts.chunks import chunks, read
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.evidence import Proposal
 
@@ -52,18 +53,34 @@ def agreeing(
     return suspect & (given >= constants.recover_probability)
 
 
-def mean_of_real(X: np.ndarray) -> np.ndarray:
-    """Average over samples where they are not padded; NaN where all of them are."""
-    real = ~np.isnan(X)
-    count = real.sum(axis=0)
-    total = np.where(real, X, 0).sum(axis=0)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(X.dtype)
+def mean_of_real(X: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+    """Average over samples where they are not padded; NaN where all of them are.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_channels, *space)
+        Samples, NaN where padded; read in parts.
+    rows : ndarray of int, optional
+        Which samples; all of them where None.
+
+    Returns
+    -------
+    ndarray of shape (n_channels, *space), float32
+        The mean.
+    """
+    count, total = np.zeros((2, *X.shape[1:]))
+    for part in chunks(X, rows):
+        values = read(X, part)
+        real = ~np.isnan(values)
+        count += real.sum(axis=0)
+        total += np.where(real, values, 0).sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
 
 
-def without_pattern(
+def pattern_of(
     X: np.ndarray, group: np.ndarray, assigned: np.ndarray, means: np.ndarray
 ) -> np.ndarray:
-    """Take the common pattern from the members of a group, so that their content is seen.
+    """Return the common pattern of a group; without it the content of the members is seen.
 
     What sets the mean of a poisoned group apart from that of clean samples in the same mixture of
     classes is the trigger: exactly so for one that is added, and a replaced part becomes the mean.
@@ -74,18 +91,25 @@ def without_pattern(
         All samples; NaN where padded.
     group : ndarray of int
         Sample indices.
-    assigned : ndarray of int of the same shape
-        Class of each member.
+    assigned : ndarray of int
+        Classes, in the mixture in which the group was drawn from them.
     means : ndarray of shape (n_classes, n_channels, *space)
         Mean of the samples of each class.
 
     Returns
     -------
-    ndarray of shape (n_members, n_channels, *space)
-        The members, moved alike.
+    ndarray of shape (n_channels, *space), float32
+        To be taken from every member.
     """
-    pattern = mean_of_real(X[group]) - mean_of_real(means[assigned])
-    return X[group] - np.nan_to_num(pattern)
+    real = ~np.isnan(means)
+    shares = np.bincount(assigned, minlength=len(means)) / len(assigned)
+    weights = shares.reshape(-1, *[1] * (means.ndim - 1)) * real
+    usual = (weights * np.where(real, means, 0)).sum(axis=0) / np.maximum(
+        weights.sum(axis=0), 1e-12
+    )
+    # Where no class has real steps there is nothing to compare with.
+    usual = np.where(weights.any(axis=0), usual, np.nan)
+    return np.nan_to_num(mean_of_real(X, group) - usual).astype(np.float32)
 
 
 def recover(

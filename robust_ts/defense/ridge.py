@@ -26,11 +26,32 @@ def kernel_map(view: np.ndarray, n_landmarks: int, seed: int = 0) -> np.ndarray:
     ndarray of shape (n_samples, at most n_landmarks)
         Features whose inner products approximate the kernel.
     """
-    n = len(view)
-    rng = np.random.default_rng(seed)
-    chosen = np.arange(n) if n <= n_landmarks else rng.choice(n, n_landmarks, replace=False)
-    landmarks = view[chosen]
-    distances = squared_distances(view, landmarks)
+    chosen = landmark_rows(len(view), n_landmarks, seed)
+    return map_of(squared_distances(view, view[chosen]), chosen)
+
+
+def landmark_rows(n_samples: int, n_landmarks: int, seed: int = 0) -> np.ndarray:
+    """Draw the samples that are landmarks; all where there are not more."""
+    if n_samples <= n_landmarks:
+        return np.arange(n_samples)
+    return np.random.default_rng(seed).choice(n_samples, n_landmarks, replace=False)
+
+
+def map_of(distances: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Return Nystroem features from squared distances.
+
+    Parameters
+    ----------
+    distances : ndarray of shape (n_samples, n_landmarks)
+        Of the samples to the landmarks.
+    chosen : ndarray of int of shape (n_landmarks,)
+        Which samples the landmarks are.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, at most n_landmarks)
+        Features whose inner products approximate the kernel.
+    """
     positive = distances[distances > 1e-9]
     gamma = 1.0 / float(np.median(positive)) if positive.size else 1.0
     values, vectors = np.linalg.eigh(np.exp(-gamma * distances[chosen]))

@@ -37,27 +37,59 @@ def feature_views(X: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
     dict of str to ndarray of shape (n_samples, n_features)
         Centered and scaled views, float64.
     """
+    views = unscaled_views(X, seed)
+    scaled = {name: apply_scaling(v, scaling(name, v)) for name, v in views.items()}
+    return {name: v for name, v in scaled.items() if np.isfinite(v).all()}
+
+
+def unscaled_views(
+    X: np.ndarray, seed: int = 0, usual: np.ndarray | None = None, n_samples: int | None = None
+) -> dict[str, np.ndarray]:
+    """Return the views of some samples as they are, each computed without looking at the others.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_channels, *space)
+        Standardized samples.
+    seed : int, default=0
+        Seed of the random filters.
+    usual : ndarray of shape (at most 64, n_channels, *space), optional
+        The `usual_rows` of all samples; of ``X`` where None.
+    n_samples : int, optional
+        Number of all samples; that of ``X`` where None.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n_rows, n_features)
+        Views that have features, float32.
+    """
     n, half = len(X), max(1, X.shape[-1] // 2)
+    n_samples = n if n_samples is None else n_samples
+    usual = X[usual_rows(n_samples, seed)] if usual is None else usual
     average, maximum = local_convolutions(X, seed)
     cut = max(1, average.shape[-1] // 2)
     window = max(2, X.shape[-1] // _SMOOTH)
     smooth = uniform_filter1d(X, window, axis=-1, mode="nearest")
-
-    def pooled(part: slice) -> np.ndarray:
-        both = np.concatenate([average[..., part], maximum[..., part]], axis=1)
-        return _per_feature(both.reshape(n, -1))
-
     views = {}
     parts = {"": slice(None), "-first": slice(None, half), "-second": slice(half, None)}
     for name, part in parts.items():
-        views[f"raw{name}"] = _per_sample(X[..., part].reshape(n, -1))
-        views[f"smooth{name}"] = _per_sample(smooth[..., part].reshape(n, -1))
+        views[f"raw{name}"] = X[..., part].reshape(n, -1)
+        views[f"smooth{name}"] = smooth[..., part].reshape(n, -1)
         if X.ndim == 3 and X[..., part].shape[-1] >= _GLOBAL_LENGTH:
-            views[f"global{name}"] = _per_feature(global_convolutions(X[..., part], seed))
+            views[f"global{name}"] = global_convolutions(
+                X[..., part], usual[..., part], n_samples, seed
+            )
     bins = {"": slice(None), "-first": slice(None, cut), "-second": slice(cut, None)}
     for name, part in bins.items():
-        views[f"local{name}"] = pooled(part)
-    return {name: v for name, v in views.items() if v.shape[1] and np.isfinite(v).all()}
+        both = np.concatenate([average[..., part], maximum[..., part]], axis=1)
+        views[f"local{name}"] = both.reshape(n, -1)
+    return {name: v for name, v in views.items() if v.shape[1]}
+
+
+def usual_rows(n_samples: int, seed: int = 0) -> np.ndarray:
+    """Draw the samples whose responses set the levels of `global_convolutions`."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randperm(n_samples, generator=generator)[:64].numpy()
 
 
 def local_convolutions(X: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -101,13 +133,19 @@ def local_convolutions(X: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.nda
     return torch.cat(average, 1).numpy(), torch.cat(maximum, 1).numpy()
 
 
-def global_convolutions(X: np.ndarray, seed: int = 0) -> np.ndarray:
+def global_convolutions(
+    X: np.ndarray, usual: np.ndarray, n_samples: int, seed: int = 0
+) -> np.ndarray:
     """Pool random dilated filters over all of time: share of positive values, and maximum.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_channels, n_timesteps)
         Series of 9 steps or more.
+    usual : ndarray of shape (at most 64, n_channels, n_timesteps)
+        The `usual_rows` of all samples.
+    n_samples : int
+        Number of all samples.
     seed : int, default=0
         Seed of the filters.
 
@@ -127,7 +165,8 @@ def global_convolutions(X: np.ndarray, seed: int = 0) -> np.ndarray:
     n_channels, n_timesteps = x.shape[1:]
     reach = max(1, (n_timesteps - 1) // (_GLOBAL_LENGTH - 1))
     dilations = np.unique(np.geomspace(1, reach, _GLOBAL_DILATIONS).astype(int))
-    sample = x[torch.randperm(len(x), generator=generator)[:64]]
+    torch.randperm(n_samples, generator=generator)  # as in `usual_rows`: the filters come after it
+    sample = torch.as_tensor(np.ascontiguousarray(usual, dtype=np.float32))
     pooled = []
     for dilation in dilations.tolist():
         weight = torch.randn(_GLOBAL_FILTERS, n_channels, _GLOBAL_LENGTH, generator=generator)
@@ -147,9 +186,9 @@ def global_convolutions(X: np.ndarray, seed: int = 0) -> np.ndarray:
         ) -> torch.Tensor:
             return F.conv1d(batch, weight, padding=padding, dilation=dilation)
 
-        usual = respond(sample).transpose(0, 1).flatten(1)
-        levels = np.quantile(usual.numpy(), _QUANTILES, axis=1)  # (quantiles, filters)
-        edge = float(usual.std()) / 10 + 1e-12
+        response = respond(sample).transpose(0, 1).flatten(1)
+        levels = np.quantile(response.numpy(), _QUANTILES, axis=1)  # (quantiles, filters)
+        edge = float(response.std()) / 10 + 1e-12
         means = []
         for batch in x.split(_batch_size(_GLOBAL_FILTERS, x)):
             h = respond(batch)
@@ -167,18 +206,24 @@ def _batch_size(n_filters: int, x: torch.Tensor) -> int:
     return max(1, min(256, _RESPONSES // (n_filters * x[0, 0].numel())))
 
 
-def _per_sample(values: np.ndarray) -> np.ndarray:
-    """Center each feature and scale all by one factor: raw values share a unit."""
-    values = values.astype(np.float64)
-    values -= values.mean(axis=0)
-    values /= max(float(np.sqrt((values**2).sum(axis=1).mean())), 1e-12)
-    return values
+def scaling(name: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray | float]:
+    """Return what to subtract from a view and what to divide it by.
 
-
-def _per_feature(values: np.ndarray) -> np.ndarray:
-    """Center and scale each feature: pooled responses have units of their own."""
+    Raw and smoothed values share a unit: each feature is centered, all are scaled by one factor.
+    Pooled responses have units of their own: each is centered and scaled.
+    """
     values = values.astype(np.float64)
+    mean = values.mean(axis=0)
+    if name.partition("-")[0] in ("raw", "smooth"):
+        values -= mean
+        return mean, max(float(np.sqrt((values**2).sum(axis=1).mean())), 1e-12)
     scale = values.std(axis=0)
-    values -= values.mean(axis=0)
-    values /= scale + 1e-3 * scale.max() + 1e-12
+    return mean, scale + 1e-3 * scale.max() + 1e-12
+
+
+def apply_scaling(values: np.ndarray, given: tuple[np.ndarray, np.ndarray | float]) -> np.ndarray:
+    """Center and scale a view as `scaling` says; float64."""
+    values = values.astype(np.float64)
+    values -= given[0]
+    values /= given[1]
     return values

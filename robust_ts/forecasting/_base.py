@@ -20,6 +20,7 @@ from robust_ts.inputs import TrainingSet, channel_statistics
 from robust_ts.networks import NetworkSpec
 from robust_ts.training import (
     History,
+    Samples,
     Schedule,
     derive_seeds,
     predict_batches,
@@ -176,7 +177,7 @@ class BaseShapeForecaster(BaseForecaster):
             schedule=Schedule.resolve(
                 len(labels), self.epochs, self.batch_size, self.learning_rate, self.weight_decay
             ),
-            X=torch.from_numpy(windows.inputs).to(self.device_),
+            X=Samples(windows.inputs, self.device_),
             y=torch.from_numpy(labels).to(self.device_),
             mean=mean,
             scale=scale,

@@ -19,7 +19,7 @@ from robust_ts.forecasting.report import StretchReport
 from robust_ts.forecasting.shapes import Codebook, fit_codebook
 from robust_ts.forecasting.stretches import propose_stretches
 from robust_ts.forecasting.windows import Track, Windows, cut_windows
-from robust_ts.training import History, Trainer, isolated_rng
+from robust_ts.training import History, Samples, Trainer, isolated_rng
 
 
 @documented
@@ -214,7 +214,7 @@ def _bridge(
 
 def _replace_data(trainer: Trainer, job: FitJob, windows: Windows, codebook: Codebook) -> None:
     """Let a trainer go on with other windows of the same number."""
-    trainer.X = torch.from_numpy(windows.inputs).to(job.device)
+    trainer.X = Samples(windows.inputs, job.device)
     trainer.targets = torch.from_numpy(codebook.assign(windows.future)).to(job.device)
 
 

@@ -1,4 +1,4 @@
-"""The one training loop: device-resident data, seeded shuffling, AdamW, one-cycle rate."""
+"""The one training loop: seeded shuffling, AdamW, one-cycle rate."""
 
 import math
 import time
@@ -12,8 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-#: Maps (per-sample losses, indices into the training set) to the scalar that is minimized.
-Objective = Callable[[Tensor, Tensor], Tensor]
+from robust_ts.chunks import read
+from robust_ts.training.objective import Objective, mean_loss
+from robust_ts.training.samples import Samples, as_tensor
+from robust_ts.training.team import Team
 
 #: Share of the run in which the learning rate rises, and where it starts and ends relative
 #: to its peak (one-cycle policy, Smith and Topin 2018; the values are PyTorch's defaults).
@@ -75,14 +77,9 @@ def _cosine(start: float, end: float, share: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * min(share, 1.0))) / 2
 
 
-def n_batches(n_samples: int, batch_size: int) -> int:
-    """Count equal batches of at most ``batch_size``, none of them of a single sample."""
-    return max(1, min(math.ceil(n_samples / batch_size), n_samples // 2))
-
-
-def mean_loss(losses: Tensor, index: Tensor) -> Tensor:
-    """Average the per-sample losses: the objective of ordinary training."""
-    return losses.mean()
+def n_batches(n_samples: int, batch_size: int, n_processes: int = 1) -> int:
+    """Count equal batches of at most ``batch_size``, no process's part of a single sample."""
+    return max(1, min(math.ceil(n_samples / batch_size), n_samples // (2 * n_processes)))
 
 
 class Trainer:
@@ -96,8 +93,8 @@ class Trainer:
     ----------
     network : nn.Module
         Maps ``(n, c, *space)`` to logits; is moved to ``device``.
-    X : Tensor of shape (n, c, *space)
-        Training inputs; moved to ``device`` once.
+    X : Samples, or ndarray or Tensor of shape (n, c, *space)
+        Training inputs; moved to ``device`` once where they fit there.
     y : Tensor of shape (n,)
         Class indices.
     schedule : Schedule
@@ -114,12 +111,15 @@ class Trainer:
         Show a progress bar.
     augment : callable, optional
         Changes each batch of inputs before it is trained on.
+    team : Team, optional
+        The processes that train the network together. Each takes its part of every batch; all
+        have the same ``losses`` after an epoch.
     """
 
     def __init__(
         self,
         network: nn.Module,
-        X: Tensor,
+        X: Samples | np.ndarray | Tensor,
         y: Tensor,
         schedule: Schedule,
         *,
@@ -130,9 +130,13 @@ class Trainer:
         stage: str = "main",
         progress: bool = False,
         augment: Callable[[Tensor], Tensor] | None = None,
+        team: Team | None = None,
     ) -> None:
+        self.team = team or Team()
         self.network: nn.Module = network.to(device)
-        self.X, self.targets = X.to(device), y.to(device)
+        self._module = self.team.module(self.network)
+        self.X = X if isinstance(X, Samples) else Samples(X, device)
+        self.targets = y.to(device)
         self.schedule, self.generator = schedule, generator
         self.device, self.dtype = device, dtype
         self.class_weight = None if class_weight is None else class_weight.to(device)
@@ -166,10 +170,37 @@ class Trainer:
 
     def evaluate_losses(self) -> Tensor:
         """Loss of every sample under its current target, in evaluation mode."""
-        self.network.eval()
-        logits = predict_batches(self.network, self.X, device=self.device, dtype=self.dtype)
-        scores = torch.from_numpy(logits).to(self.targets.device, torch.float32)
+        scores = torch.from_numpy(self.ask()).to(self.targets.device, torch.float32)
         return F.cross_entropy(scores, self.targets, reduction="none")
+
+    def ask(self, rows: np.ndarray | None = None, less: np.ndarray | float = 0.0) -> np.ndarray:
+        """Ask the network as it is about training samples.
+
+        Parameters
+        ----------
+        rows : ndarray of int, optional
+            Which samples; all of them where None.
+        less : ndarray of shape (c, *space), default=0
+            What to take from each input.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_classes)
+            Logits as float64.
+        """
+        network = self.network.eval()
+        shift = torch.as_tensor(less, dtype=torch.float32, device=self.device)
+
+        def logits(some: np.ndarray) -> np.ndarray:
+            return predict_batches(
+                lambda x: network(x - shift),
+                self.X,
+                device=self.device,
+                dtype=self.dtype,
+                rows=some,
+            )
+
+        return self.team.answers(logits, np.arange(len(self.X)) if rows is None else rows)
 
     def _epoch(self, epoch: int) -> dict[str, Any]:
         start = time.perf_counter()
@@ -178,14 +209,17 @@ class Trainer:
         order = torch.randperm(n, generator=self.generator).to(self.device)
         if self.subset is not None:
             order = self.subset[order]
-        batches = order.tensor_split(n_batches(n, self.schedule.batch_size))
+        batches = order.tensor_split(n_batches(n, self.schedule.batch_size, self.team.size))
+        shares = [self.team.share(batch) for batch in batches]
         total = torch.zeros(2, device=self.device)
-        for step, index in enumerate(batches):
+        for step, x in enumerate(self.X.batches(shares)):
             rate = self.schedule.rate((epoch + step / len(batches)) / self.schedule.epochs)
             for group in self._optimizer.param_groups:
                 group["lr"] = rate
-            total += self._step(index)
-        loss, correct = (total / n).tolist()
+            total += self._step(batches[step], shares[step], x)
+        self.losses = self.team.joined(self.losses, torch.cat(shares))
+        self.team.agree(self.network)
+        loss, correct = (self.team.total(total) / n).tolist()
         return {
             "stage": self.stage,
             "epoch": epoch + 1,
@@ -196,39 +230,48 @@ class Trainer:
             "seconds": time.perf_counter() - start,
         }
 
-    def _step(self, index: Tensor) -> Tensor:
-        target, x = self.targets[index], self.X[index]
+    def _step(self, batch: Tensor, index: Tensor, x: Tensor) -> Tensor:
+        """Train on the part ``index`` of a batch, with inputs ``x``."""
+        target = self.targets[index]
         if self.augment is not None:
             x = self.augment(x)
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
-            logits = self.network(x)
+            logits = self._module(x)
         losses = F.cross_entropy(logits.float(), target, weight=self.class_weight, reduction="none")
         self._optimizer.zero_grad(set_to_none=True)
-        self.objective(losses, index).backward()
+        self.team.backward(self.team.loss(self.objective, losses, batch))
         self._optimizer.step()
         seen = losses.detach()
         self.losses[index] = seen
         return torch.stack([seen.sum(), (logits.detach().argmax(1) == target).sum()])
 
 
-def as_tensor(X: np.ndarray | Tensor) -> Tensor:
-    """Share memory with ``X`` where torch can; it has no read-only or reversed arrays."""
-    if isinstance(X, np.ndarray) and (not X.flags.writeable or any(s < 0 for s in X.strides)):
-        X = X.copy()
-    return torch.as_tensor(X)
-
-
 def predict_batches(
     function: Callable[[Tensor], Tensor],
-    X: np.ndarray | Tensor,
+    X: Samples | np.ndarray | Tensor,
     *,
     device: torch.device,
     dtype: torch.dtype = torch.float32,
     batch_size: int = 256,
+    rows: np.ndarray | None = None,
 ) -> np.ndarray:
     """Apply a network or one of its methods to ``X`` in batches, without gradients.
 
-    Only one batch at a time is on the device. The module must be in evaluation mode.
+    Of an array only one batch at a time is on the device, or read from disk. The module must be in
+    evaluation mode.
+
+    Parameters
+    ----------
+    function : callable
+        Maps ``(n, c, *space)`` to ``(n, n_outputs)``.
+    X : Samples, or ndarray or Tensor of shape (n, c, *space)
+        Inputs.
+    device, dtype
+        Where and in which precision to compute.
+    batch_size : int, default=256
+        Samples a batch.
+    rows : ndarray of int, optional
+        Which samples to ask about; all of them where None.
 
     Returns
     -------
@@ -237,12 +280,15 @@ def predict_batches(
     """
     out: np.ndarray | None = None
     with torch.inference_mode():
-        for start in range(0, len(X), batch_size):
-            batch = as_tensor(X[start : start + batch_size]).to(device)
+        n = len(X) if rows is None else len(rows)
+        for start in range(0, n, batch_size):
+            part = slice(start, start + batch_size)
+            which = part if rows is None else rows[part]
+            batch = as_tensor(read(X, which) if isinstance(X, np.ndarray) else X[which]).to(device)
             with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                 values = function(batch).float().cpu().numpy()
             if out is None:
-                out = np.empty((len(X), values.shape[1]))
-            out[start : start + batch_size] = values
+                out = np.empty((n, values.shape[1]))
+            out[part] = values
     assert out is not None, "predict_batches needs at least one sample"
     return out

@@ -1,6 +1,6 @@
 import numpy as np
 
-from robust_ts.defense.recover import agreeing, recover, suspicion_of, without_pattern
+from robust_ts.defense.recover import agreeing, pattern_of, recover, suspicion_of
 from tests.defense._groups import CONSTANTS, make_proposal
 
 
@@ -24,6 +24,10 @@ def test_suspects_agree_where_the_network_is_sure_of_the_given_label() -> None:
     P = np.array([[0.95, 0.05], [0.45, 0.55], [0.05, 0.95], [0.95, 0.05]])
     suspect = np.array([True, True, True, False])
     assert agreeing(P, y, suspect, CONSTANTS).tolist() == [True, False, False, False]
+
+
+def without_pattern(X, *rest):
+    return X - pattern_of(X, *rest)
 
 
 def test_without_pattern_uncovers_the_content_beneath_an_added_or_replaced_part() -> None:

@@ -110,7 +110,7 @@ def test_changed_targets_are_what_is_learned():
     trainer.network.eval()
     predicted = predict_batches(trainer.network, trainer.X, device=CPU).argmax(1)
     assert (predicted == trainer.targets.numpy()).mean() > 0.9
-    expected = F.cross_entropy(trainer.network(trainer.X), trainer.targets, reduction="none")
+    expected = F.cross_entropy(trainer.network(trainer.X[:]), trainer.targets, reduction="none")
     torch.testing.assert_close(trainer.evaluate_losses(), expected.detach())
 
 
@@ -154,8 +154,8 @@ def test_prediction_in_batches_equals_that_of_the_whole(batch_size):
     trainer = make_trainer(epochs=1).run()
     network = trainer.network.eval()
     with torch.inference_mode():
-        whole = network(trainer.X).double().numpy()
-    out = predict_batches(network, trainer.X.numpy(), device=CPU, batch_size=batch_size)
+        whole = network(trainer.X[:]).double().numpy()
+    out = predict_batches(network, trainer.X[:].numpy(), device=CPU, batch_size=batch_size)
     assert out.dtype == np.float64
     np.testing.assert_allclose(out, whole, rtol=1e-5, atol=1e-6)
 

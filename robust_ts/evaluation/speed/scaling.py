@@ -69,7 +69,7 @@ def stage_seconds(X: np.ndarray, y: np.ndarray, device: torch.device) -> dict[st
         "views": lambda: kept.update(views=feature_views(scaled)),
         "proposals": find,
         "main epoch": lambda: main.run(1),
-        "report": lambda: _report(job, _Outcome(main.network, []), kept["proposals"]),
+        "report": lambda: _report(job, _Outcome(main), kept["proposals"]),
     }
     seconds = {stage: seconds_of(works[stage], device) for stage in STAGES}
     size = sum(view.nbytes for view in kept["views"].values()) / 1e9

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+
+from robust_ts import chunks
+from robust_ts.defense.features import ViewStream, features_of, take, views_of
+from robust_ts.defense.propose import alarms_in_turn, propose
+from robust_ts.defense.views import feature_views
+from tests.defense._groups import CONSTANTS, N_CLASSES, clean_series, poisoned_series
+
+
+@pytest.mark.parametrize("shape", [(90, 3, 20), (90, 2, 9, 9), (90, 1, 5)])
+def test_a_stream_of_one_part_has_the_features_of_the_arrays(shape) -> None:
+    X = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    stream = ViewStream.of(X.__getitem__, np.arange(90), 3)
+    for views in (feature_views(X, 3), take(feature_views(X, 3), np.arange(0, 90, 2))):
+        kept = np.arange(90) if len(views["raw"]) == 90 else np.arange(0, 90, 2)
+        maps, values = features_of(views, CONSTANTS, 5)
+        streamed, projected = features_of(take(stream, kept), CONSTANTS, 5)
+        assert list(streamed) == list(maps)
+        np.testing.assert_allclose(projected, values, atol=1e-5)
+        for name, one in maps.items():
+            np.testing.assert_allclose(
+                streamed[name] @ streamed[name].T, one @ one.T, atol=1e-3, err_msg=name
+            )
+
+
+@pytest.mark.parametrize("poisoned", [True, False])
+def test_groups_are_the_same_where_views_do_not_fit(poisoned, monkeypatch) -> None:
+    X, y = poisoned_series()[:2] if poisoned else clean_series()
+    arrays = views_of(X.__getitem__, np.arange(len(X)))
+    assert not isinstance(arrays, ViewStream)
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 40 * X[:1].nbytes)
+    stream = views_of(X.__getitem__, np.arange(len(X)))
+    assert isinstance(stream, ViewStream)
+    found = []
+    for views in (arrays, stream):
+        proposals = propose(views, y, N_CLASSES, CONSTANTS)
+        found.append(alarms_in_turn(proposals, views, y, N_CLASSES, CONSTANTS))
+    assert [p.label for p in found[1]] == ([0] if poisoned else [])
+    for one, other in zip(*found, strict=True):
+        assert one.members.tolist() == other.members.tolist()
+        assert one.score == pytest.approx(other.score, abs=0.05)
+
+
+def test_constant_channels_and_one_step_are_no_trouble(monkeypatch) -> None:
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 40 * 8)
+    X = np.zeros((100, 2, 1), np.float32)
+    X[:, 0, 0] = np.arange(100)
+    maps, values = features_of(views_of(X.__getitem__, np.arange(100)), CONSTANTS)
+    assert values.shape == (100, 2)
+    assert all(np.isfinite(m).all() and len(m) == 100 for m in maps.values())
