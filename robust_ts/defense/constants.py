@@ -26,8 +26,9 @@ class DefenseConstants:
         Epochs of the trap over epochs of the fit. The trap only fills the ledger, so it may cost
         about as much as the fit may be slowed down by it.
     n_landmarks : int, default=128
-        Landmarks of the kernel map. Bounds every solve; with 64 the group that is chosen depends
-        on which samples are drawn as landmarks.
+        Most landmarks of the kernel map; half of the samples where that is fewer, for features that
+        fit every sample make all groups look alien. Bounds every solve; with 64 the group that is
+        chosen depends on which samples are drawn as landmarks.
     ridge : tuple of float, default=(0.01, 0.1)
         Ridge strengths relative to ``n_samples / 10``. The weak one follows the classes, the strong
         one cannot learn a trigger from the group itself.
@@ -122,6 +123,10 @@ class DefenseConstants:
             raise ValueError(f"Unknown stages {unknown} in without; known: {', '.join(STAGES)}.")
         if self.without >= {"raw", "local", "global"}:
             raise ValueError("without must leave one of the views raw, local and global.")
+
+    def landmarks(self, n_samples: int) -> int:
+        """Count the landmarks for so many samples."""
+        return max(1, min(self.n_landmarks, n_samples // 2))
 
     def factor(self, name: str, value: float) -> float:
         """Give a factor of the evidence, or 1 where it is left out."""

@@ -63,7 +63,7 @@ class ViewStream:
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Do what `features_of` does, in one pass over the samples."""
         n = len(self.rows)
-        chosen = landmark_rows(n, constants.n_landmarks, seed)
+        chosen = landmark_rows(n, constants.landmarks(n), seed)
         landmarks = dict(self._scaled(self.rows[chosen]))
         distances = {name: np.empty((n, len(chosen))) for name in landmarks if constants.sees(name)}
         values: list[np.ndarray] = []
@@ -135,7 +135,8 @@ def features_of(
     if isinstance(views, ViewStream):
         return views.features(constants, seed)
     seen = {name: view for name, view in views.items() if constants.sees(name)}
-    maps = {name: kernel_map(v, constants.n_landmarks, seed) for name, v in seen.items()}
+    n_landmarks = constants.landmarks(len(views["raw"]))
+    maps = {name: kernel_map(v, n_landmarks, seed) for name, v in seen.items()}
     return maps, project(views["raw"], constants.projection, seed)
 
 

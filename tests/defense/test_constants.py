@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from robust_ts.defense.constants import EVIDENCE, DefenseConstants
+from robust_ts.defense.features import features_of
 from robust_ts.defense.propose import _redrawn, alarms, propose
 from robust_ts.defense.recover import agreeing, recover
 from robust_ts.defense.verify import verify
@@ -101,3 +102,9 @@ def test_without_verify_all_is_believed_and_without_recover_nothing_comes_back()
         assert result.keep.tolist() == (~suspect).tolist()
         assert not result.relabelled.any()
         assert result.labels.tolist() == y.tolist()
+
+
+def test_landmarks_are_half_of_few_samples_at_most() -> None:
+    assert [CONSTANTS.landmarks(n) for n in (1, 67, 10_000)] == [1, 33, CONSTANTS.n_landmarks]
+    views = feature_views(clean_series(n=40)[0])
+    assert max(m.shape[1] for m in features_of(views, CONSTANTS)[0].values()) <= 20
