@@ -90,7 +90,7 @@ def test_clean_data_give_the_plain_network_bit_by_bit(clean):
 @pytest.mark.claim
 def test_two_classes_are_defended_too():
     seed = 0
-    experiment = make_experiment("ItalyPowerDemand", "sine", seed=seed)
+    experiment = make_experiment("ItalyPowerDemand", "powerline", seed=seed)
     natural = rates(fit(NeuralClassifier, experiment, seed=seed, on_clean=True), experiment)
     undefended = rates(fit(NeuralClassifier, experiment, seed=seed), experiment)
     ours = rates(fit(E2ABLClassifier, experiment, seed=seed), experiment)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from robust_ts import ABLClassifier, E2ABLClassifier, NeuralClassifier, chunks
+from robust_ts.defense.constants import DefenseConstants
 from tests.defense._groups import poisoned_series
 
 every_estimator = pytest.mark.parametrize("cls", [NeuralClassifier, ABLClassifier, E2ABLClassifier])
@@ -63,7 +64,7 @@ def test_no_part_that_is_read_is_large(cls, tmp_path, monkeypatch):
     monkeypatch.setitem(loop.predict_batches.__kwdefaults__, "batch_size", 32)
     clf = small(cls).fit(mapped, y)
     clf.predict(mapped)
-    assert 0 < max(largest) <= max(64, 32)  # 64 landmarks
+    assert 0 < max(largest) <= max(DefenseConstants().landmarks(len(X)), 32)
     if cls is E2ABLClassifier:
         assert (clf.report_.is_poisoned == mask).mean() > 0.95
 
