@@ -88,9 +88,16 @@ def test_clean_data_give_the_plain_network_bit_by_bit(clean):
 
 
 @pytest.mark.claim
-def test_two_classes_are_defended_too():
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        "powerline",
+        pytest.param("sine", marks=pytest.mark.xfail(reason="lost with the third method: missed")),
+    ],
+)
+def test_two_classes_are_defended_too(trigger):
     seed = 0
-    experiment = make_experiment("ItalyPowerDemand", "powerline", seed=seed)
+    experiment = make_experiment("ItalyPowerDemand", trigger, seed=seed)
     natural = rates(fit(NeuralClassifier, experiment, seed=seed, on_clean=True), experiment)
     undefended = rates(fit(NeuralClassifier, experiment, seed=seed), experiment)
     ours = rates(fit(E2ABLClassifier, experiment, seed=seed), experiment)
