@@ -65,7 +65,10 @@ class Lesson:
             learned = taught[p.label] >= constants.blurred and "regroup" not in constants.without
             others = stamps[p.label][0]
             drawn = _regrouped(job, trainer, p, means, others, constants, seed) if learned else p
-            suspects += [drawn] if drawn is not None else []
+            if drawn is None:  # what steers is a natural direction: the score alone counts
+                drawn, taught[p.label] = p, 0.0
+            suspects.append(drawn)
+        suspects = [p for p in suspects if transferring([p], taught, constants)]
         return cls(suspects, stamps, taught)
 
     def unlearned(self, trainer: Trainer, constants: DefenseConstants) -> list[Proposal]:
