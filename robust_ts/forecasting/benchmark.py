@@ -299,6 +299,29 @@ def run_benchmark(
     return [row for row in read_rows(path) if _key(row) in wanted]
 
 
+def rows_of(runs: Sequence[ForecastRun], path: str | Path) -> list[dict[str, Any]]:
+    """Read the rows of some runs, whatever their epochs and origins.
+
+    Parameters
+    ----------
+    runs : sequence of ForecastRun
+        Which data sets, attacks, methods and seeds are wanted.
+    path : path
+        Results file, JSON lines.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    wanted = {(run.dataset, run.attack, run.method, run.seed) for run in runs}
+    every = read_rows(path)
+    rows = [r for r in every if (r["dataset"], r["attack"], r["method"], r["seed"]) in wanted]
+    if not rows:
+        raise ValueError(f"{path} has no row of these runs, of {len(every)} rows.")
+    return rows
+
+
 def _runnable(runs: Sequence[ForecastRun]) -> list[ForecastRun]:
     """Leave out, with a warning, what lacks its library."""
     if find_spec("statsmodels") is not None or all(run.method != "ets" for run in runs):

@@ -35,7 +35,9 @@ def quick(monkeypatch):
         cached.cache_clear()
 
 
-def test_finished_runs_are_not_run_again_and_the_tables_hold_all(quick, tmp_path, capsys):
+def test_finished_runs_are_not_run_again_and_the_tables_hold_all(
+    quick, tmp_path, capsys, monkeypatch
+):
     runs = list_runs(("walks",), ("none", "static"), ("undefended", "e2abl"), (0, 1))
     runs = [replace(run, n_origins=2) for run in runs]
     path = tmp_path / "rows.jsonl"
@@ -50,6 +52,15 @@ def test_finished_runs_are_not_run_again_and_the_tables_hold_all(quick, tmp_path
     command = ["bench", "forecasting", "--rows", str(path), "--tables-only", "--datasets", "walks"]
     assert cli.main(command) == 0
     assert capsys.readouterr().out.strip() == text
+    command[-1:] = ["walks", "--triggers", "static", "--seeds", "1"]
+    assert cli.main(command) == 0
+    few = capsys.readouterr().out.strip()
+    part = [row for row in rows if (row["attack"], row["seed"]) == ("static", 1)]
+    assert few == tables(part) != text
+    monkeypatch.setitem(benchmark.SETTINGS, "ramps", benchmark.SETTINGS["walks"])
+    command[-5:] = ["ramps"]
+    assert cli.main(command) == 1
+    assert "has no row of these runs, of 8 rows" in capsys.readouterr().err
 
 
 def test_unknown_names_are_errors(capsys):
