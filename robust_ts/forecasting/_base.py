@@ -114,7 +114,7 @@ class BaseShapeForecaster(BaseForecaster):
 
     def _fit(self, y: pd.DataFrame, X: pd.DataFrame | None, fh: Any) -> Any:
         self._check_parameters()
-        frames.check_regular(y)
+        frames.check_data(y, X)
         self._cur_y, self._cur_X = y, X
         tracks = frames.tracks_of(y, X)
         relative = np.asarray(fh.to_relative(self.cutoff)).astype(int)
@@ -286,6 +286,8 @@ class BaseShapeForecaster(BaseForecaster):
             self._cur_X = _joined(self._cur_X, X)
         if update_params:
             self._fit(self._cur_y, self._cur_X, self._fh)
+        else:
+            frames.check_data(self._cur_y, self._cur_X)
         return self
 
     @classmethod
