@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
@@ -277,6 +278,22 @@ class BaseShapeForecaster(BaseForecaster):
         mixture, step, times = self._forecast(fh, X)
         values = self._at_steps(mixture.variance(), step)[..., None]
         return frames.as_frame(values, self._cur_y, times, pd.Index(self._get_varnames()))
+
+    @classmethod
+    def _has_implementation_of(cls, method: str) -> bool:
+        """Say what sktime may build on: without skpro there is no distribution to return."""
+        known = method != "_predict_proba" or find_spec("skpro") is not None
+        return bool(known and super()._has_implementation_of(method))
+
+    def _predict_proba(self, fh: Any, X: pd.DataFrame | None, marginal: bool = True) -> Any:
+        if find_spec("skpro") is None:  # sktime's own normal distribution, with a warning
+            return super()._predict_proba(fh=fh, X=X, marginal=marginal)
+        from robust_ts.forecasting.distributions import NormalMixtures
+
+        mixture, step, times = self._forecast(fh, X)
+        parts = (frames.as_table(part, self._cur_y) for part in mixture.at_steps(step))
+        index = frames.index_of(self._cur_y, times)
+        return NormalMixtures(*parts, index=index, columns=self._get_varnames())
 
     def _update(
         self, y: pd.DataFrame, X: pd.DataFrame | None = None, update_params: bool = True

@@ -149,12 +149,21 @@ def as_frame(
     DataFrame
         Rows instance by instance, in order of time.
     """
-    n_variables = y.shape[1]
-    shape = (-1, n_variables, *values.shape[1:])
-    table = values.reshape(shape).transpose(0, 2, 1, 3).reshape(-1, len(columns))
-    index = times[0]
-    if isinstance(y.index, pd.MultiIndex):
-        names = [name for name, _ in instances(y)]
-        tuples = [(*name, t) for name, own in zip(names, times, strict=True) for t in own]
-        index = pd.MultiIndex.from_tuples(tuples, names=y.index.names)
-    return pd.DataFrame(table, index=index, columns=columns)
+    table = as_table(values, y).reshape(-1, len(columns))
+    return pd.DataFrame(table, index=index_of(y, times), columns=columns)
+
+
+def as_table(values: np.ndarray, y: pd.DataFrame) -> np.ndarray:
+    """Turn (n_tracks, n_times, n_outputs) into rows: (n_rows, n_variables, n_outputs)."""
+    n_variables, (n_times, n_outputs) = y.shape[1], values.shape[1:]
+    shaped = values.reshape(-1, n_variables, n_times, n_outputs)
+    return shaped.transpose(0, 2, 1, 3).reshape(-1, n_variables, n_outputs)
+
+
+def index_of(y: pd.DataFrame, times: Sequence[pd.Index]) -> pd.Index:
+    """Index of forecasts for some times of each instance, instance by instance."""
+    if not isinstance(y.index, pd.MultiIndex):
+        return times[0]
+    names = [name for name, _ in instances(y)]
+    tuples = [(*name, t) for name, own in zip(names, times, strict=True) for t in own]
+    return pd.MultiIndex.from_tuples(tuples, names=y.index.names)
