@@ -201,7 +201,6 @@ def execute(run: ForecastRun) -> dict[str, Any]:
         horizon=setting.horizon,
         n_origins=run.n_origins,
         refit=refit,
-        blank=False,
     )
     ours = forecast_metrics(forecasts, train, sp=setting.season, reference=reference)
     clean = forecast_metrics(reference, train, sp=setting.season, reference=reference)

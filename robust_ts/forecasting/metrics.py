@@ -49,7 +49,6 @@ def rolling_forecasts(
     horizon: int,
     n_origins: int = 10,
     refit: bool = False,
-    blank: bool = True,
 ) -> Forecasts:
     """Forecast from several origins in the test part, as it is and with the trigger.
 
@@ -70,8 +69,6 @@ def rolling_forecasts(
     refit : bool, default=False
         Fit a clone at every origin, for methods that cannot take up new data otherwise; else
         ``update(update_params=False)``.
-    blank : bool, default=True
-        Forecast with a trigger without shape as well; a reference needs that.
 
     Returns
     -------
@@ -96,13 +93,13 @@ def rolling_forecasts(
     if trigger is None:
         return Forecasts(truth, clean)
     bad = [trigger.triggered(values[:o]) for o in origins]
-    flat = [trigger.blanked(values[:o]) for o in origins] if blank else []
+    flat = [trigger.blanked(values[:o]) for o in origins]
     return Forecasts(
         truth,
         clean,
         attacked=np.stack([forecast(b) for b in bad]),
         wanted=np.stack([trigger.wanted(b, c) for b, c in zip(bad, clean, strict=True)]),
-        blank=np.stack([forecast(f) for f in flat]) if flat else None,
+        blank=np.stack([forecast(f) for f in flat]),
     )
 
 
@@ -176,7 +173,10 @@ def forecast_metrics(
         wants; small is bad), ``attacked_mae_truth``, ``attacked_mase``; with a reference
         ``attack_effect``: how far the forecast with the trigger in sight lies from the
         reference's with a blank in its place towards the attacker's, 0 not at all, 1 all the way.
-        The reference itself has a natural effect: a trigger is also a disturbance.
+        The reference itself has a natural effect: a trigger is also a disturbance. Besides
+        ``trigger_response``, the part of the effect that the trigger makes: from the forecaster's
+        own forecast with a blank. The rest is there without a trigger, as for any two forecasters
+        that saw other data.
     """
     train = as_values(y_train)
     scale = train.std(axis=0)
@@ -201,8 +201,12 @@ def forecast_metrics(
         assert reference.blank is not None
         base, wish = reference.blank[:, :length] / unit, reference.wanted / unit
         room = float(((wish - base) ** 2).sum())
-        moved = float(((ours - base) * (wish - base)).sum())
-        out["attack_effect"] = moved / room if room > 0 else float("nan")
+        starts = {"attack_effect": base}
+        if forecasts.blank is not None:
+            starts["trigger_response"] = forecasts.blank[:, :length] / unit
+        for name, start in starts.items():
+            moved = float(((ours - start) * (wish - base)).sum())
+            out[name] = moved / room if room > 0 else float("nan")
     return out
 
 

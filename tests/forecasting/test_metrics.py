@@ -51,6 +51,33 @@ def test_the_effect_is_0_unmoved_and_1_at_the_wish():
     assert effect((truth + wish) / 2)["attack_effect"] == pytest.approx(0.5)
     assert effect(wish)["attacked_mae_target"] == pytest.approx(0)
     assert effect(truth)["attacked_mase"] == pytest.approx(0)
+    assert effect(wish)["attacked_mae_truth"] == pytest.approx(
+        np.abs((wish - truth) / train.std(axis=0)).mean()
+    )
+    assert "trigger_response" not in effect(wish)  # what it forecasts without is not known
+
+
+def test_the_effect_is_the_response_to_the_trigger_and_a_shift_that_is_there_without_it():
+    rng = np.random.default_rng(1)
+    truth, wish = rng.normal(size=(2, 5, 3, 2))
+    frame = pd.DataFrame(rng.normal(size=(50, 2)))
+    base = Forecasts(truth, truth, truth, wish, blank=truth)
+    shifted = truth + 0.3 * (wish - truth)
+    for moved, response in ((shifted, 0.0), (truth + 0.8 * (wish - truth), 0.5)):
+        ours = Forecasts(truth, shifted, moved, wish, blank=shifted)
+        rates = forecast_metrics(ours, frame, reference=base)
+        assert rates["trigger_response"] == pytest.approx(response)
+        assert rates["attack_effect"] == pytest.approx(response + 0.3)
+
+
+def test_clean_errors_are_in_standard_deviations():
+    rng = np.random.default_rng(2)
+    truth, error = rng.normal(size=(2, 6, 4, 2))
+    train = rng.normal(size=(50, 2)) * [1.0, 20.0]
+    rates = forecast_metrics(Forecasts(truth, truth + error), pd.DataFrame(train))
+    scaled = error / train.std(axis=0)
+    assert rates["clean_mae"] == pytest.approx(np.abs(scaled).mean())
+    assert rates["clean_rmse"] == pytest.approx(np.sqrt((scaled**2).mean()))
 
 
 def test_too_short_a_test_part_is_an_error():
