@@ -291,9 +291,11 @@ class BaseShapeForecaster(BaseForecaster):
         from robust_ts.forecasting.distributions import NormalMixtures
 
         mixture, step, times = self._forecast(fh, X)
-        parts = (frames.as_table(part, self._cur_y) for part in mixture.at_steps(step))
+        weights, means, spreads = (
+            frames.as_table(part, self._cur_y) for part in mixture.at_steps(step)
+        )
         index = frames.index_of(self._cur_y, times)
-        return NormalMixtures(*parts, index=index, columns=self._get_varnames())
+        return NormalMixtures(weights, means, spreads, index, self._get_varnames())
 
     def _update(
         self, y: pd.DataFrame, X: pd.DataFrame | None = None, update_params: bool = True

@@ -89,7 +89,9 @@ def check_data(y: pd.DataFrame, X: pd.DataFrame | None) -> None:
     """
     _check_regular(y)
     for frame, what in ((y, "y"), (X, "X")):
-        for column in [] if frame is None else frame:
+        if frame is None:
+            continue
+        for column in frame:
             infinite = np.flatnonzero(np.isinf(frame[column].to_numpy(dtype=float)))
             if len(infinite):
                 raise ValueError(
