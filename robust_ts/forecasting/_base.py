@@ -326,4 +326,9 @@ class BaseShapeForecaster(BaseForecaster):
 
 def _joined(old: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
     """Put new rows after, or over, the old ones; instances keep their order."""
-    return new if old is None else new.combine_first(old)[list(old.columns)]
+    if old is None:
+        return new
+    missing = [column for column in old if column not in new]
+    if missing:
+        raise ValueError(f"The new data lack the columns {missing}, which the old ones have.")
+    return new.combine_first(old)[list(old.columns)]
