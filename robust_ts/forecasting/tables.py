@@ -28,7 +28,8 @@ _OF_ATTACKS = (
 def tables(rows: Sequence[dict[str, Any]]) -> str:
     """Put rows into Markdown: a line a data set, attack and method, means over the seeds."""
     frame = pd.DataFrame(rows)
-    for name, order in (("method", METHODS), ("attack", ATTACKS)):
+    others = sorted({*frame.attack} - {*ATTACKS})
+    for name, order in (("method", METHODS), ("attack", (*ATTACKS, *others))):
         frame = frame.sort_values(name, key=lambda c, o=order: c.map(o.index), kind="stable")
     frame = frame.sort_values("dataset", kind="stable")
     # A forecast that the trigger drives away from the target is not attacked the less for it.

@@ -67,6 +67,19 @@ def test_finished_runs_are_not_run_again_and_the_tables_hold_all(
     assert "has no row of these runs, of 8 rows" in capsys.readouterr().err
 
 
+def test_the_attack_of_the_papers_budget_hits_a_third_of_the_variables(quick, tmp_path):
+    runs = list_runs(("walks",), ("backtime",), ("undefended", "e2abl"), (0,))
+    rows = run_benchmark(
+        [replace(run, n_origins=2) for run in runs], tmp_path / "r", progress=False
+    )
+    data = benchmark._attacked("walks", "backtime", 0)[1]
+    assert len(data.variables) == 1  # of two
+    assert data.mask.to_numpy().mean() == pytest.approx(0.33 / 2, abs=0.05)
+    assert rows[0]["rate"] == 0.33
+    assert "| backtime |" in tables(rows)
+    assert "backtime" not in {run.attack for run in list_runs(("walks",))}
+
+
 def test_unknown_names_are_errors(capsys):
     with pytest.raises(ValueError, match="Unknown attack 'statc'; known: none, static"):
         list_runs(attacks=("statc",))
