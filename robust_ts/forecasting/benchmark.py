@@ -218,6 +218,7 @@ def execute(run: ForecastRun) -> dict[str, Any]:
         n_origins=run.n_origins,
         refit=refit,
         variables=data.variables,
+        blank=False,
     )
     ours = forecast_metrics(forecasts, train, sp=setting.season, reference=reference)
     clean = forecast_metrics(reference, train, sp=setting.season, reference=reference)

@@ -58,6 +58,7 @@ def rolling_forecasts(
     n_origins: int = 10,
     refit: bool = False,
     variables: Sequence[Any] | None = None,
+    blank: bool = True,
 ) -> Forecasts:
     """Forecast from several origins in the test part, as it is and with the trigger.
 
@@ -80,6 +81,8 @@ def rolling_forecasts(
         ``update(update_params=False)``.
     variables : sequence of column labels, default=None
         Attacked variables, as in :func:`poison_series`; None for all.
+    blank : bool, default=True
+        Forecast with a trigger without shape as well; a reference needs that.
 
     Returns
     -------
@@ -113,14 +116,14 @@ def rolling_forecasts(
         return out
 
     bad = [stamped(trigger.triggered, values[:o]) for o in origins]
-    flat = [stamped(trigger.blanked, values[:o]) for o in origins]
+    flat = [stamped(trigger.blanked, values[:o]) for o in origins] if blank else []
     wanted = [trigger.wanted(b[:, some], c[:, some]) for b, c in zip(bad, clean, strict=True)]
     return Forecasts(
         truth,
         clean,
         attacked=np.stack([forecast(b) for b in bad]),
         wanted=np.stack(wanted),
-        blank=np.stack([forecast(f) for f in flat]),
+        blank=np.stack([forecast(f) for f in flat]) if flat else None,
         variables=at,
     )
 
@@ -203,9 +206,9 @@ def forecast_metrics(
         ``attack_effect``: how far the forecast with the trigger in sight lies from the
         reference's with a blank in its place towards the attacker's, 0 not at all, 1 all the way.
         The reference itself has a natural effect: a trigger is also a disturbance. Besides
-        ``trigger_response``, the part of the effect that the trigger makes: from the forecaster's
-        own forecast with a blank. The rest is there without a trigger, as for any two forecasters
-        that saw other data.
+        ``trigger_response``, the same from the forecaster's own forecast of the untouched history:
+        what the reference has of it, too, is natural, and how two forecasters that saw other data
+        differ anyway is not in it.
     """
     train = as_values(y_train)
     scale = train.std(axis=0)
@@ -229,9 +232,10 @@ def forecast_metrics(
         assert reference.blank is not None
         base, wish = of(reference.blank)[:, :length] / unit, reference.wanted / unit
         room = float(((wish - base) ** 2).sum())
-        starts = {"attack_effect": base}
-        if forecasts.blank is not None:
-            starts["trigger_response"] = of(forecasts.blank)[:, :length] / unit
+        starts = {
+            "attack_effect": base,
+            "trigger_response": of(forecasts.clean)[:, :length] / unit,
+        }
         for name, start in starts.items():
             moved = float(((ours - start) * (wish - base)).sum())
             out[name] = moved / room if room > 0 else float("nan")

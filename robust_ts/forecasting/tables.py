@@ -35,9 +35,11 @@ def tables(rows: Sequence[dict[str, Any]]) -> str:
     # A forecast that the trigger drives away from the target is not attacked the less for it.
     natural = np.maximum(0.0, frame.reference_attack_effect)
     frame["net"] = np.maximum(0.0, frame.attack_effect - natural)
-    if "trigger_response" not in frame:  # rows of before it was measured
-        frame["trigger_response"] = np.nan
-    frame["net_response"] = np.maximum(0.0, frame.trigger_response - natural)
+    for name in ("trigger_response", "reference_trigger_response"):
+        if name not in frame:  # rows of before it was measured
+            frame[name] = np.nan
+    excess = frame.trigger_response - frame.reference_trigger_response
+    frame["net_response"] = np.maximum(0.0, excess)
     base = frame[frame.method == METHODS[0]].set_index(["dataset", "attack", "seed"])
     lines = []
     for (dataset, attack, method), part in frame.groupby(
