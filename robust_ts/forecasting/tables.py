@@ -40,6 +40,7 @@ def tables(rows: Sequence[dict[str, Any]]) -> str:
             frame[name] = np.nan
     excess = frame.trigger_response - frame.reference_trigger_response
     frame["net_response"] = np.maximum(0.0, excess)
+    measured = bool(frame.net_response.notna().any())
     base = frame[frame.method == METHODS[0]].set_index(["dataset", "attack", "seed"])
     lines = []
     for (dataset, attack, method), part in frame.groupby(
@@ -55,13 +56,14 @@ def tables(rows: Sequence[dict[str, Any]]) -> str:
             "effect %": _number(100 * part.attack_effect, 0),
             "natural %": _number(100 * part.reference_attack_effect, 0),
             "net %": _number(100 * part.net, 0),
-            "by trigger %": _known(100 * part.net_response),
         }
+        if measured:
+            line["by trigger %"] = _known(100 * part.net_response)
         for name in ("precision", "recall"):
             line[f"{name} %"] = _known(100 * part[name]) if name in part else "-"
         line["s"] = _number(part.seconds, 1)
         if attack == "none":
-            line.update(dict.fromkeys(_OF_ATTACKS, "-"))
+            line.update({name: "-" for name in line if name in _OF_ATTACKS})
         lines.append(line)
     return "\n\n".join([markdown_table(lines), _verdict(frame, base)])
 
@@ -81,18 +83,18 @@ def _verdict(frame: pd.DataFrame, base: pd.DataFrame) -> str:
         }
         before, after = plain.net.mean(), part.net.mean()
         cut = f"{1 - after / before:.0%}" if attack != "none" and before >= 0.05 else "-"
-        lines.append(
-            {
-                "data": dataset,
-                "attack": attack,
-                "net effect undefended %": f"{100 * before:.0f}" if attack != "none" else "-",
-                "E2ABL %": f"{100 * after:.0f}" if attack != "none" else "-",
-                "cut": cut,
-                "by trigger %": _known(100 * plain.net_response) if attack != "none" else "-",
-                "E2ABL, by trigger %": _known(100 * part.net_response) if attack != "none" else "-",
-                **{f"clean {name}": f"{change:+.1%}" for name, change in cost.items()},
-            }
-        )
+        line = {
+            "data": dataset,
+            "attack": attack,
+            "net effect undefended %": f"{100 * before:.0f}" if attack != "none" else "-",
+            "E2ABL %": f"{100 * after:.0f}" if attack != "none" else "-",
+            "cut": cut,
+        }
+        if frame.net_response.notna().any():
+            for name, rows in (("by trigger %", plain), ("E2ABL, by trigger %", part)):
+                line[name] = _known(100 * rows.net_response) if attack != "none" else "-"
+        line.update({f"clean {name}": f"{change:+.1%}" for name, change in cost.items()})
+        lines.append(line)
     return markdown_table(lines) if lines else "No runs of e2abl."
 
 
