@@ -1,52 +1,20 @@
 """The classifiers as sktime estimators: thin adapters that hold the scikit-learn ones."""
 
-import inspect
-from typing import Any, ClassVar, TypeVar
+from typing import Any
 
 import numpy as np
 from sktime.classification.base import BaseClassifier
 
-from robust_ts.classifiers._base import BaseNeuralClassifier
+from robust_ts.adapting import HoldsEstimator, adapts, cheap_parameters
 from robust_ts.classifiers.abl import ABLClassifier
 from robust_ts.classifiers.e2abl import E2ABLClassifier
 from robust_ts.classifiers.neural import NeuralClassifier
 
 __all__ = ["ABLTimeSeriesClassifier", "E2ABLTimeSeriesClassifier", "NeuralTimeSeriesClassifier"]
 
-_C = TypeVar("_C", bound="type[_SeriesClassifier]")
 
-
-def _adapts(wrapped: type[BaseNeuralClassifier]) -> Any:
-    """Give a class the signature and the documented parameters of a scikit-learn estimator."""
-    signature = inspect.signature(wrapped.__init__)
-
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        given = signature.bind(self, *args, **kwargs)
-        given.apply_defaults()
-        for name, value in list(given.arguments.items())[1:]:
-            setattr(self, name, value)
-        BaseClassifier.__init__(self)
-
-    __init__.__signature__ = signature  # type: ignore[attr-defined]
-
-    def decorate(cls: _C) -> _C:
-        documented = (inspect.getdoc(wrapped) or "").split("Parameters\n----------\n")[1]
-        parameters = documented.split("\n\nAttributes\n")[0]
-        cls.__doc__ = inspect.cleandoc(cls.__doc__ or "").replace("<parameters>", parameters)
-        cls.__init__ = __init__  # type: ignore[method-assign]
-        cls._wrapped = wrapped
-        return cls
-
-    return decorate
-
-
-class _SeriesClassifier(BaseClassifier):
-    """Base of the adapters: data in sktime's forms in, the scikit-learn estimator inside.
-
-    Its fitted attributes (``network_``, ``history_``, ``report_``, ...) are this object's too.
-    """
-
-    _wrapped: ClassVar[type[BaseNeuralClassifier]]
+class _SeriesClassifier(HoldsEstimator, BaseClassifier):
+    """Base of the adapters: data in sktime's forms in, the scikit-learn estimator inside."""
 
     _tags = {
         "authors": ["robust_ts developers"],
@@ -66,21 +34,10 @@ class _SeriesClassifier(BaseClassifier):
         "property:randomness": "derandomized",
     }
 
-    def _fit(self, X: Any, y: np.ndarray) -> "_SeriesClassifier":
-        self.estimator_ = self._wrapped(**self.get_params(deep=False)).fit(_series(X), y)
-        return self
-
-    def _predict(self, X: Any) -> np.ndarray:
-        return self.estimator_.predict(_series(X))
-
-    def _predict_proba(self, X: Any) -> np.ndarray:
-        return self.estimator_.predict_proba(_series(X))
-
-    def __getattr__(self, name: str) -> Any:
-        """Look for fitted attributes in the scikit-learn estimator."""
-        if name.endswith("_") and not name.startswith("_") and "estimator_" in self.__dict__:
-            return getattr(self.estimator_, name)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    @staticmethod
+    def _series(X: Any) -> Any:
+        """Turn a list of DataFrames (time, channels) into arrays (channels, time)."""
+        return X if isinstance(X, np.ndarray) else [frame.to_numpy().T for frame in X]
 
     def __sklearn_tags__(self) -> Any:
         """Describe this classifier to scikit-learn's own tools, which need that since 1.8."""
@@ -110,26 +67,10 @@ class _SeriesClassifier(BaseClassifier):
         list of dict
             Keywords of the constructor.
         """
-        cnn = {"filters": (4, 4), "kernels": (5, 3)}
-        inception = {"depth": 2, "filters": 2, "bottleneck": 2, "kernels": (5, 3)}
-        return [
-            {"backbone": "cnn", "backbone_params": cnn, "epochs": 2},
-            {
-                "backbone": "inception",
-                "backbone_params": inception,
-                "epochs": 1,
-                "batch_size": 16,
-                "class_weight": "balanced",
-            },
-        ]
+        return cheap_parameters()
 
 
-def _series(X: Any) -> Any:
-    """Turn a list of DataFrames (time, channels) into arrays (channels, time)."""
-    return X if isinstance(X, np.ndarray) else [frame.to_numpy().T for frame in X]
-
-
-@_adapts(E2ABLClassifier)
+@adapts(E2ABLClassifier, BaseClassifier)
 class E2ABLTimeSeriesClassifier(_SeriesClassifier):
     """sktime classifier that trains clean on poisoned data and says what was poisoned.
 
@@ -168,7 +109,7 @@ class E2ABLTimeSeriesClassifier(_SeriesClassifier):
     """
 
 
-@_adapts(ABLClassifier)
+@adapts(ABLClassifier, BaseClassifier)
 class ABLTimeSeriesClassifier(_SeriesClassifier):
     """sktime classifier by Anti-Backdoor Learning, the baseline that E2ABL improves on.
 
@@ -204,7 +145,7 @@ class ABLTimeSeriesClassifier(_SeriesClassifier):
     """
 
 
-@_adapts(NeuralClassifier)
+@adapts(NeuralClassifier, BaseClassifier)
 class NeuralTimeSeriesClassifier(_SeriesClassifier):
     """sktime classifier without a defense: it learns whatever the data holds.
 

@@ -19,9 +19,11 @@ from sktime.classification.model_evaluation import evaluate
 from sktime.classification.model_selection import TSCGridSearchCV
 from sktime.datatypes import check_is_mtype, convert
 from sktime.exceptions import NotFittedError
+from sktime.transformations.compose import FitInTransform
 from sktime.transformations.panel.padder import PaddingTransformer
 from sktime.transformations.panel.truncation import TruncationTransformer
 from sktime.transformations.series.exponent import ExponentTransformer
+from sktime.transformations.series.impute import Imputer
 from sktime.utils.estimator_checks import check_estimator
 
 from robust_ts import ABLClassifier, E2ABLClassifier, NeuralClassifier
@@ -125,6 +127,20 @@ def test_nothing_fitted_before_fit(cls, equal):
 # What it can do, as its tags say
 
 
+def test_the_tags_claim_what_is_tested_here():
+    expected = {
+        "capability:multivariate": True,  # `equal` has two channels
+        "capability:unequal_length": True,
+        "capability:missing_values": False,
+        "capability:predict_proba": True,
+        "capability:class_weight": True,
+        "capability:multioutput": False,
+        "capability:random_state": True,
+    }
+    for cls in PAIRS:
+        assert {name: cls.get_class_tag(name) for name in expected} == expected
+
+
 def test_one_column_of_labels_after_the_other(equal):
     X, y = equal
     both = pd.DataFrame({"first": y, "second": y[::-1]})
@@ -192,6 +208,21 @@ def test_missing_values_are_an_error_of_sktime(equal):
         small().fit(X_bad, y)
     with pytest.raises(ValueError, match="cannot handle missing values"):
         small().fit(X, y).predict(X_bad)
+
+
+@pytest.mark.parametrize(
+    "imputer",
+    [Imputer(method="ffill"), FitInTransform(Imputer(method="linear"))],
+    ids=["ffill", "linear"],
+)
+def test_missing_values_are_imputed_before(imputer, equal):
+    X, y = equal
+    X = X.copy()
+    X[np.random.default_rng(0).random(X.shape) < 0.1] = np.nan
+    X[:, :, 0] = 0.0  # nothing to fill the first step from
+    clf = (imputer * small(E2ABLTimeSeriesClassifier)).fit(X, y)
+    assert clf.get_tag("capability:missing_values")
+    assert clf.score(X[:20], y[:20]) > 0.6  # of another number of series than at fit
 
 
 def test_other_channels_or_steps_than_at_fit(equal, unequal):

@@ -120,7 +120,6 @@ def _bench(arguments: argparse.Namespace) -> None:
 
 
 def _bench_forecasting(arguments: argparse.Namespace) -> None:
-    from robust_ts.evaluation.benchmark import read_rows
     from robust_ts.forecasting import benchmark
 
     given = {
@@ -136,8 +135,8 @@ def _bench_forecasting(arguments: argparse.Namespace) -> None:
     }
     runs = benchmark.list_runs(**chosen)
     path = arguments.rows or "runs/forecasting.jsonl"
-    rows = read_rows(path) if arguments.tables_only else benchmark.run_benchmark(runs, path)
-    print(benchmark.tables(rows))
+    made = benchmark.rows_of if arguments.tables_only else benchmark.run_benchmark
+    print(benchmark.tables(made(runs, path)))
 
 
 def _bench_speed(arguments: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
@@ -114,7 +115,7 @@ class BaseShapeForecaster(BaseForecaster):
 
     def _fit(self, y: pd.DataFrame, X: pd.DataFrame | None, fh: Any) -> Any:
         self._check_parameters()
-        frames.check_regular(y)
+        frames.check_data(y, X)
         self._cur_y, self._cur_X = y, X
         tracks = frames.tracks_of(y, X)
         relative = np.asarray(fh.to_relative(self.cutoff)).astype(int)
@@ -278,6 +279,24 @@ class BaseShapeForecaster(BaseForecaster):
         values = self._at_steps(mixture.variance(), step)[..., None]
         return frames.as_frame(values, self._cur_y, times, pd.Index(self._get_varnames()))
 
+    @classmethod
+    def _has_implementation_of(cls, method: str) -> bool:
+        """Say what sktime may build on: without skpro there is no distribution to return."""
+        known = method != "_predict_proba" or find_spec("skpro") is not None
+        return bool(known and super()._has_implementation_of(method))
+
+    def _predict_proba(self, fh: Any, X: pd.DataFrame | None, marginal: bool = True) -> Any:
+        if find_spec("skpro") is None:  # sktime's own normal distribution, with a warning
+            return super()._predict_proba(fh=fh, X=X, marginal=marginal)
+        from robust_ts.forecasting.distributions import NormalMixtures
+
+        mixture, step, times = self._forecast(fh, X)
+        weights, means, spreads = (
+            frames.as_table(part, self._cur_y) for part in mixture.at_steps(step)
+        )
+        index = frames.index_of(self._cur_y, times)
+        return NormalMixtures(weights, means, spreads, index, self._get_varnames())
+
     def _update(
         self, y: pd.DataFrame, X: pd.DataFrame | None = None, update_params: bool = True
     ) -> Any:
@@ -286,6 +305,8 @@ class BaseShapeForecaster(BaseForecaster):
             self._cur_X = _joined(self._cur_X, X)
         if update_params:
             self._fit(self._cur_y, self._cur_X, self._fh)
+        else:
+            frames.check_data(self._cur_y, self._cur_X)
         return self
 
     @classmethod
@@ -305,4 +326,9 @@ class BaseShapeForecaster(BaseForecaster):
 
 def _joined(old: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
     """Put new rows after, or over, the old ones; instances keep their order."""
-    return new if old is None else new.combine_first(old)[list(old.columns)]
+    if old is None:
+        return new
+    missing = [column for column in old if column not in new]
+    if missing:
+        raise ValueError(f"The new data lack the columns {missing}, which the old ones have.")
+    return new.combine_first(old)[list(old.columns)]

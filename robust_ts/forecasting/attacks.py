@@ -268,6 +268,11 @@ def poison_series(
     at = [columns.index(v) for v in chosen]
     if not hasattr(trigger, "target_"):
         trigger.fit(values[:, at])
+    if len(trigger.scale_) != len(at):
+        raise ValueError(
+            f"poison_series: the trigger was fitted on {len(trigger.scale_)} variables, {len(at)} "
+            "are attacked. Fit it on those, or leave it unfitted."
+        )
     starts = _places(values[:, at], trigger, rate, check_random_state(random_state))
     poisoned, mask = values.copy(), np.zeros(values.shape, dtype=bool)
     m = int(trigger.trigger_length)

@@ -1,11 +1,32 @@
 """Bridge planted stretches: the true course, as far as their surroundings tell it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from robust_ts.forecasting.constants import StretchConstants
 from robust_ts.forecasting.surprises import surprises_of
+
+
+def covered(places: Iterable[tuple[int, int]], n_timesteps: int) -> np.ndarray:
+    """Mark the steps of some stretches.
+
+    Parameters
+    ----------
+    places : iterable of (int, int)
+        First step, and step after the last one, of each stretch.
+    n_timesteps : int
+        Steps of the series.
+
+    Returns
+    -------
+    ndarray of shape (n_timesteps,), bool
+        Whether a step is inside a stretch.
+    """
+    inside = np.zeros(n_timesteps, dtype=bool)
+    for start, stop in places:
+        inside[start:stop] = True
+    return inside
 
 
 def recovered(values: np.ndarray, places: Sequence[tuple[int, int]], season: int) -> np.ndarray:
@@ -26,9 +47,7 @@ def recovered(values: np.ndarray, places: Sequence[tuple[int, int]], season: int
         The series with these stretches replaced, bit-identical elsewhere.
     """
     out = values.copy()
-    bad = np.zeros(len(values), dtype=bool)
-    for start, stop in places:
-        bad[start:stop] = True
+    bad = covered(places, len(values))
     if bad.all():
         return out
     known = np.flatnonzero(~bad)
@@ -94,22 +113,22 @@ def smoothed(
         The series with these stretches replaced, bit-identical elsewhere.
     """
     out = recovered(values, places, season)
-    bad = np.zeros(len(values), dtype=bool)
-    for start, stop in places:
-        bad[start:stop] = True
+    bad = covered(places, len(values))
     if bad.all():
         return out
+    column = np.cumsum(bad) - 1  # of each bridged step among these
     for _ in range(2):  # the autoregression is learned from the bridges too
         surprises = surprises_of(out, season, constants)
         first = len(surprises.response) - 1
         steps = np.arange(first, len(out))
         error = surprises.values[first:]
         weights = np.sqrt(1 / np.maximum(1, np.abs(error) / 2))
-        design = np.zeros((len(steps), len(out)))
+        design = np.zeros((len(steps), int(bad.sum())))
         for lag in np.flatnonzero(surprises.response):
-            design[np.arange(len(steps)), steps - lag] = surprises.response[lag]
+            answering = np.flatnonzero(bad[steps - lag])
+            design[answering, column[steps[answering] - lag]] = surprises.response[lag]
         tied = np.sqrt(constants.tie) * abs(surprises.response[0]) * np.eye(int(bad.sum()))
-        rows = np.vstack([design[:, bad] * weights[:, None], tied])
+        rows = np.vstack([design * weights[:, None], tied])
         wanted = np.concatenate([-error * weights, np.zeros(int(bad.sum()))])
         out[bad] += np.linalg.lstsq(rows, wanted, rcond=None)[0]
     return out

@@ -51,24 +51,53 @@ def tracks_of(y: pd.DataFrame, X: pd.DataFrame | None) -> list[Track]:
     return tracks
 
 
-def check_regular(y: pd.DataFrame) -> None:
-    """Refuse series with gaps or of mixed frequency: a window counts steps, not time.
+def _check_regular(y: pd.DataFrame) -> None:
+    """Refuse series with gaps or of mixed frequency: a window counts steps, not time."""
+    seen: tuple[str, str] | None = None
+    for name, part in instances(y):
+        where = f" of instance {name}" if name else ""
+        gap = _first_gap(part.index)
+        if gap is not None:
+            raise ValueError(
+                f"y{where} is not regular in time: after {part.index[gap]} comes "
+                f"{part.index[gap + 1]}. "
+                "Windows count steps, so every step must be there and of the same length; "
+                "resample or fill the gaps first, for example with y.asfreq(...).interpolate()."
+            )
+        frequency = _frequency(part.index)
+        if pd.api.types.is_integer_dtype(part.index) and frequency != "1":
+            raise ValueError(
+                f"The index of y{where} goes in steps of {frequency}, the horizons of sktime in "
+                "steps of 1. Use dates, or number the steps, as y.reset_index(drop=True) does."
+            )
+        if seen is not None and frequency != seen[1]:
+            raise ValueError(
+                f"y mixes frequencies: instance {seen[0]} has steps of {seen[1]!r}, instance "
+                f"{name} of {frequency!r}. One network forecasts all instances step by step; "
+                "resample them to one frequency, or fit a forecaster for each frequency."
+            )
+        seen = (str(name), frequency)
+
+
+def check_data(y: pd.DataFrame, X: pd.DataFrame | None) -> None:
+    """Refuse what windows cannot be cut from: gaps, mixed frequencies, infinite values.
 
     Raises
     ------
     ValueError
-        Names the instance and the first place where a step is missing, and what to do.
+        Names the place, and what to do.
     """
-    for name, part in instances(y):
-        index = part.index
-        gap = _first_gap(index)
-        if gap is not None:
-            where = f" of instance {name}" if name else ""
-            raise ValueError(
-                f"y{where} is not regular in time: after {index[gap]} comes {index[gap + 1]}. "
-                "Windows count steps, so every step must be there and of the same length; "
-                "resample or fill the gaps first, for example with y.asfreq(...).interpolate()."
-            )
+    _check_regular(y)
+    for frame, what in ((y, "y"), (X, "X")):
+        if frame is None:
+            continue
+        for column in frame:
+            infinite = np.flatnonzero(np.isinf(frame[column].to_numpy(dtype=float)))
+            if len(infinite):
+                raise ValueError(
+                    f"{what} has an infinite value in {column!r} at {frame.index[infinite[0]]}. "
+                    "Replace such values first."
+                )
 
 
 def _first_gap(index: pd.Index) -> int | None:
@@ -84,6 +113,16 @@ def _first_gap(index: pd.Index) -> int | None:
     usual = np.sort(steps)[len(steps) // 2] if len(steps) else 0
     odd = np.flatnonzero(steps != usual)
     return int(odd[0]) if len(odd) else None
+
+
+def _frequency(index: pd.Index) -> str:
+    """Name the step of a regular index: a frequency of pandas, or a number."""
+    if isinstance(index, pd.PeriodIndex):
+        return str(index.freqstr)
+    if isinstance(index, pd.DatetimeIndex):
+        known = index.freqstr if index.freq is not None or len(index) < 3 else pd.infer_freq(index)
+        return str(known)
+    return str(index[1] - index[0]) if len(index) > 1 else "1"
 
 
 def ends_of(y: pd.DataFrame) -> list[pd.Index]:
@@ -112,12 +151,21 @@ def as_frame(
     DataFrame
         Rows instance by instance, in order of time.
     """
-    n_variables = y.shape[1]
-    shape = (-1, n_variables, *values.shape[1:])
-    table = values.reshape(shape).transpose(0, 2, 1, 3).reshape(-1, len(columns))
-    index = times[0]
-    if isinstance(y.index, pd.MultiIndex):
-        names = [name for name, _ in instances(y)]
-        tuples = [(*name, t) for name, own in zip(names, times, strict=True) for t in own]
-        index = pd.MultiIndex.from_tuples(tuples, names=y.index.names)
-    return pd.DataFrame(table, index=index, columns=columns)
+    table = as_table(values, y).reshape(-1, len(columns))
+    return pd.DataFrame(table, index=index_of(y, times), columns=columns)
+
+
+def as_table(values: np.ndarray, y: pd.DataFrame) -> np.ndarray:
+    """Turn (n_tracks, n_times, n_outputs) into rows: (n_rows, n_variables, n_outputs)."""
+    n_variables, (n_times, n_outputs) = y.shape[1], values.shape[1:]
+    shaped = values.reshape(-1, n_variables, n_times, n_outputs)
+    return shaped.transpose(0, 2, 1, 3).reshape(-1, n_variables, n_outputs)
+
+
+def index_of(y: pd.DataFrame, times: Sequence[pd.Index]) -> pd.Index:
+    """Index of forecasts for some times of each instance, instance by instance."""
+    if not isinstance(y.index, pd.MultiIndex):
+        return times[0]
+    names = [name for name, _ in instances(y)]
+    tuples = [(*name, t) for name, own in zip(names, times, strict=True) for t in own]
+    return pd.MultiIndex.from_tuples(tuples, names=y.index.names)

@@ -1,6 +1,7 @@
 """What a forecaster is worth: on untouched series, and when the attacker calls."""
 
-from copy import deepcopy
+import pickle
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,8 @@ class Forecasts:
         What the attacker wants.
     blank : ndarray of the shape of ``clean`` or None
         Forecasts with a trigger without shape in its place.
+    variables : list of int or None
+        Positions of the variables with the trigger, those of ``wanted``; None for all.
     """
 
     truth: np.ndarray
@@ -38,6 +41,11 @@ class Forecasts:
     attacked: np.ndarray | None = None
     wanted: np.ndarray | None = None
     blank: np.ndarray | None = None
+    variables: list[int] | None = None
+
+    def of(self, forecasts: np.ndarray) -> np.ndarray:
+        """Take the variables with the trigger."""
+        return forecasts if self.variables is None else forecasts[..., self.variables]
 
 
 def rolling_forecasts(
@@ -49,6 +57,7 @@ def rolling_forecasts(
     horizon: int,
     n_origins: int = 10,
     refit: bool = False,
+    variables: Sequence[Any] | None = None,
     blank: bool = True,
 ) -> Forecasts:
     """Forecast from several origins in the test part, as it is and with the trigger.
@@ -62,7 +71,7 @@ def rolling_forecasts(
     y_test : Series or DataFrame
         The untouched continuation.
     trigger : StaticTrigger, default=None
-        Fitted on the same variables; None for no attack.
+        Fitted on the attacked variables; None for no attack.
     horizon : int
         Steps ahead.
     n_origins : int, default=10
@@ -70,6 +79,8 @@ def rolling_forecasts(
     refit : bool, default=False
         Fit a clone at every origin, for methods that cannot take up new data otherwise; else
         ``update(update_params=False)``.
+    variables : sequence of column labels, default=None
+        Attacked variables, as in :func:`poison_series`; None for all.
     blank : bool, default=True
         Forecast with a trigger without shape as well; a reference needs that.
 
@@ -95,14 +106,25 @@ def rolling_forecasts(
     clean = np.stack([forecast(values[:o]) for o in origins])
     if trigger is None:
         return Forecasts(truth, clean)
-    bad = [trigger.triggered(values[:o]) for o in origins]
-    flat = [trigger.blanked(values[:o]) for o in origins] if blank else []
+    columns = list(y_test.columns) if isinstance(y_test, pd.DataFrame) else [y_test.name]
+    at = None if variables is None else [columns.index(v) for v in variables]
+    some = slice(None) if at is None else at
+
+    def stamped(stamp: Callable[[np.ndarray], np.ndarray], seen: np.ndarray) -> np.ndarray:
+        out = np.array(seen, dtype=float)
+        out[:, some] = stamp(seen[:, some])
+        return out
+
+    bad = [stamped(trigger.triggered, values[:o]) for o in origins]
+    flat = [stamped(trigger.blanked, values[:o]) for o in origins] if blank else []
+    wanted = [trigger.wanted(b[:, some], c[:, some]) for b, c in zip(bad, clean, strict=True)]
     return Forecasts(
         truth,
         clean,
         attacked=np.stack([forecast(b) for b in bad]),
-        wanted=np.stack([trigger.wanted(b, c) for b, c in zip(bad, clean, strict=True)]),
+        wanted=np.stack(wanted),
         blank=np.stack([forecast(f) for f in flat]) if flat else None,
+        variables=at,
     )
 
 
@@ -126,12 +148,18 @@ def interval_coverage(
     origins = np.unique(np.linspace(1, len(values) - horizon, n_origins).round().astype(int))
     inside = []
     for o in origins:
-        model = deepcopy(forecaster).update(_like(y_test, values[:o]), update_params=False)
+        model = _copied(forecaster).update(_like(y_test, values[:o]), update_params=False)
         bounds = model.predict_interval(fh=list(range(1, horizon + 1)), coverage=coverage)
         low, high = (bounds.xs(side, axis=1, level=2).to_numpy() for side in ("lower", "upper"))
         truth = values[o : o + horizon]
         inside.append((low <= truth) & (truth <= high))
     return float(np.mean(inside))
+
+
+def _copied(forecaster: Any) -> Any:
+    """Copy a fitted forecaster."""
+    # deepcopy would share what sktime keeps in a DataFrame: one forecaster for each variable.
+    return pickle.loads(pickle.dumps(forecaster))
 
 
 def _like(y: Any, values: np.ndarray) -> Any:
@@ -147,7 +175,7 @@ def _forecast(forecaster: Any, y_train: Any, seen: Any, horizon: int, refit: boo
     if refit:
         model = forecaster.clone().fit(pd.concat([y_train, seen]), fh=fh)
     else:
-        model = deepcopy(forecaster).update(seen, update_params=False)
+        model = _copied(forecaster).update(seen, update_params=False)
     return as_values(model.predict(fh=fh))
 
 
@@ -172,11 +200,15 @@ def forecast_metrics(
     -------
     dict of str to float
         ``clean_mae`` and ``clean_rmse`` (in standard deviations of each variable),
-        ``clean_mase``; with a trigger ``attacked_mae_target`` (distance to what the attacker
-        wants; small is bad), ``attacked_mae_truth``, ``attacked_mase``; with a reference
+        ``clean_mase``; with a trigger, of the attacked variables, ``attacked_mae_target``
+        (distance to what the attacker wants; small is bad), ``attacked_mae_truth``,
+        ``attacked_mase``; with a reference
         ``attack_effect``: how far the forecast with the trigger in sight lies from the
         reference's with a blank in its place towards the attacker's, 0 not at all, 1 all the way.
-        The reference itself has a natural effect: a trigger is also a disturbance.
+        The reference itself has a natural effect: a trigger is also a disturbance. Besides
+        ``trigger_response``, the same from the forecaster's own forecast of the untouched history:
+        what the reference has of it, too, is natural, and how two forecasters that saw other data
+        differ anyway is not in it.
     """
     train = as_values(y_train)
     scale = train.std(axis=0)
@@ -189,20 +221,24 @@ def forecast_metrics(
     }
     if forecasts.attacked is None or forecasts.wanted is None:
         return out
-    length = forecasts.wanted.shape[1]
-    ours = forecasts.attacked[:, :length] / unit
+    length, of = forecasts.wanted.shape[1], forecasts.of
+    unit, truth, attacked = of(unit), of(forecasts.truth), of(forecasts.attacked)
+    ours = attacked[:, :length] / unit
     wish = forecasts.wanted / unit
     out["attacked_mae_target"] = _each(mean_absolute_error, wish, ours)
-    out["attacked_mae_truth"] = _each(
-        mean_absolute_error, forecasts.truth / unit, forecasts.attacked / unit
-    )
-    out["attacked_mase"] = _mase(forecasts.truth, forecasts.attacked, train, sp)
+    out["attacked_mae_truth"] = _each(mean_absolute_error, truth / unit, attacked / unit)
+    out["attacked_mase"] = _mase(truth, attacked, of(train), sp)
     if reference is not None and reference.wanted is not None:
         assert reference.blank is not None
-        base, wish = reference.blank[:, :length] / unit, reference.wanted / unit
+        base, wish = of(reference.blank)[:, :length] / unit, reference.wanted / unit
         room = float(((wish - base) ** 2).sum())
-        moved = float(((ours - base) * (wish - base)).sum())
-        out["attack_effect"] = moved / room if room > 0 else float("nan")
+        starts = {
+            "attack_effect": base,
+            "trigger_response": of(forecasts.clean)[:, :length] / unit,
+        }
+        for name, start in starts.items():
+            moved = float(((ours - start) * (wish - base)).sum())
+            out[name] = moved / room if room > 0 else float("nan")
     return out
 
 
@@ -218,12 +254,13 @@ def evaluate_forecasts(
     sp: int = 1,
     reference: Forecasts | None = None,
     y_clean: Any = None,
+    variables: Sequence[Any] | None = None,
 ) -> dict[str, float]:
     """Measure a fitted forecaster on untouched and on triggered histories.
 
     Parameters
     ----------
-    forecaster, y_train, y_test, trigger, horizon, n_origins, refit
+    forecaster, y_train, y_test, trigger, horizon, n_origins, refit, variables
         As in :func:`rolling_forecasts`.
     sp, reference
         As in :func:`forecast_metrics`.
@@ -247,7 +284,14 @@ def evaluate_forecasts(
     1.2
     """
     forecasts = rolling_forecasts(
-        forecaster, y_train, y_test, trigger, horizon=horizon, n_origins=n_origins, refit=refit
+        forecaster,
+        y_train,
+        y_test,
+        trigger,
+        horizon=horizon,
+        n_origins=n_origins,
+        refit=refit,
+        variables=variables,
     )
     units = y_train if y_clean is None else y_clean
     return forecast_metrics(forecasts, units, sp=sp, reference=reference)

@@ -77,7 +77,8 @@ class NeuralForecaster(BaseShapeForecaster):
     Notes
     -----
     Each variable is forecast from its own past, and from exogenous variables, which enter as
-    channels: their past and their future over the horizon. In sample, each step is forecast from
+    channels: their past and their future over the horizon; where ``predict`` is given less of
+    their future, the last known value stands in. In sample, each step is forecast from
     the window right before it; before the first ``window_length_`` steps the first value stands in
     for what is missing.
 

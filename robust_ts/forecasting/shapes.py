@@ -91,15 +91,64 @@ class Mixture:
         second = self.weights @ (centers**2 + spreads**2)
         return self.scale[:, None] ** 2 * np.maximum(second - first**2, 0.0)
 
-    def quantile(self, level: float, n_steps: int = 40) -> np.ndarray:
-        """Quantile of the forecast, by bisection: ndarray of shape (n_windows, horizon)."""
-        reach = ndtri(max(level, 1 - level)) + 1
-        low = (self.codebook.centers - reach * self.codebook.spreads).min(axis=0)
-        high = (self.codebook.centers + reach * self.codebook.spreads).max(axis=0)
-        low, high = (np.broadcast_to(b, self.naive.shape).copy() for b in (low, high))
-        for _ in range(n_steps):
-            middle = (low + high) / 2
-            z = (middle[:, None] - self.codebook.centers) / self.codebook.spreads
-            below = np.einsum("nk,nkh->nh", self.weights, ndtr(z)) < level
-            low, high = np.where(below, middle, low), np.where(below, high, middle)
-        return self.naive + self.scale[:, None] * (low + high) / 2
+    def quantile(self, level: float) -> np.ndarray:
+        """Quantile of the forecast: ndarray of shape (n_windows, horizon)."""
+        centers, spreads = (a.T for a in (self.codebook.centers, self.codebook.spreads))
+        level_of_each = np.full(self.naive.shape, level)
+        relative = mixture_quantile(self.weights[:, None], centers, spreads, level_of_each)
+        return self.naive + self.scale[:, None] * relative
+
+    def at_steps(self, step: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Give the mixture of one step of each window, in the units of the data.
+
+        Parameters
+        ----------
+        step : ndarray of shape (n_times,), int
+            Step of the horizon for each time; windows are those of the tracks at these times.
+
+        Returns
+        -------
+        weights, means, spreads : ndarray of shape (n_tracks, n_times, n_shapes)
+            Probability, mean and standard deviation of each normal.
+        """
+        of_each = np.tile(step, len(self.naive) // len(step))
+        base = self.naive[np.arange(len(of_each)), of_each]
+        means, spreads = (
+            self.scale[:, None] * part[:, of_each].T
+            for part in (self.codebook.centers, self.codebook.spreads)
+        )
+        shape = (-1, len(step), self.weights.shape[1])
+        parts = self.weights, base[:, None] + means, spreads
+        return tuple(part.reshape(shape) for part in parts)  # type: ignore[return-value]
+
+
+def mixture_quantile(
+    weights: np.ndarray,
+    means: np.ndarray,
+    spreads: np.ndarray,
+    level: np.ndarray,
+    n_steps: int = 60,
+) -> np.ndarray:
+    """Quantiles of mixtures of normals, by bisection.
+
+    Parameters
+    ----------
+    weights, means, spreads : ndarray of shape (..., n_components)
+        The mixtures; broadcast.
+    level : ndarray of shape (...)
+        Levels in [0, 1].
+    n_steps : int, default=60
+        Halvings of the first bracket, from the least to the greatest quantile of a component.
+
+    Returns
+    -------
+    ndarray of shape (...)
+        Quantiles.
+    """
+    each = means + spreads * ndtri(level)[..., None]
+    low, high = each.min(axis=-1), each.max(axis=-1)
+    for _ in range(n_steps):
+        middle = (low + high) / 2
+        below = (weights * ndtr((middle[..., None] - means) / spreads)).sum(axis=-1) < level
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return (low + high) / 2

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from robust_ts.forecasting.bridges import recovered
+from robust_ts.forecasting.bridges import covered, recovered
 from robust_ts.forecasting.constants import StretchConstants
 from robust_ts.forecasting.extents import (
     Copies,
@@ -194,11 +194,10 @@ class _Event:
             left = [np.clip(surprises_of(v, season, constants).values, *limits) for v in rest]
         whole = self.template(moments, given, surprises, constants)
         # A copy may hang over an end of the series.
-        width, around = whole.width, np.zeros(n + 2 * whole.width, dtype=bool)
+        width = whole.width
         left = [np.pad(values, width) for values in left]
-        around[width : width + n] = np.mean([taken[i][:n] for i in members], axis=0) >= 0.5
-        for start, stop in known:
-            around[width + start : width + stop] = True
+        most_taken = np.mean([taken[i][:n] for i in members], axis=0) >= 0.5
+        around = np.pad(most_taken | covered(known, n), width)
         free = np.asarray(~np.lib.stride_tricks.sliding_window_view(around, width).any(axis=1))
         chance = whole.by_chance(left, free, constants) if free.any() else 0.0
         kept = []

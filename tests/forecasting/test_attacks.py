@@ -53,6 +53,10 @@ def test_rate_zero_changes_nothing_and_seeds_repeat():
         (lambda y: poison_series(y, StaticTrigger(), 0.001), "less than one stretch"),
         (lambda y: poison_series(y, StaticTrigger(), 1.5), "must be a number in"),
         (lambda y: poison_series(y, StaticTrigger(), 0.1, variables=["w"]), "no variable"),
+        (
+            lambda y: poison_series(y, StaticTrigger().fit(y), 0.1, variables=["v0"]),
+            "fitted on 2 variables, 1 are attacked",
+        ),
         (lambda y: StaticTrigger(target="hat").fit(y), "Unknown target 'hat'"),
         (lambda y: StaticTrigger(content="mix").fit(y), "content must be"),
         (lambda y: poison_series(y.to_numpy().tolist(), StaticTrigger(), 0.1), "pandas"),

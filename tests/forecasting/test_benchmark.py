@@ -35,7 +35,9 @@ def quick(monkeypatch):
         cached.cache_clear()
 
 
-def test_finished_runs_are_not_run_again_and_the_tables_hold_all(quick, tmp_path, capsys):
+def test_finished_runs_are_not_run_again_and_the_tables_hold_all(
+    quick, tmp_path, capsys, monkeypatch
+):
     runs = list_runs(("walks",), ("none", "static"), ("undefended", "e2abl"), (0, 1))
     runs = [replace(run, n_origins=2) for run in runs]
     path = tmp_path / "rows.jsonl"
@@ -47,9 +49,36 @@ def test_finished_runs_are_not_run_again_and_the_tables_hold_all(quick, tmp_path
     text = tables(rows)
     assert text.count("| walks") == 4 + 2
     assert json.loads(path.read_text().splitlines()[0])["n_stretches"] == 0
+    for row in rows:  # the reference of an untouched history is itself
+        assert row["trigger_response"] == row["reference_trigger_response"]
+    old = [{k: v for k, v in row.items() if "trigger_response" not in k} for row in rows]
+    assert "by trigger %" in text
+    assert "by trigger %" not in tables(old)
     command = ["bench", "forecasting", "--rows", str(path), "--tables-only", "--datasets", "walks"]
     assert cli.main(command) == 0
     assert capsys.readouterr().out.strip() == text
+    command[-1:] = ["walks", "--triggers", "static", "--seeds", "1"]
+    assert cli.main(command) == 0
+    few = capsys.readouterr().out.strip()
+    part = [row for row in rows if (row["attack"], row["seed"]) == ("static", 1)]
+    assert few == tables(part) != text
+    monkeypatch.setitem(benchmark.SETTINGS, "ramps", benchmark.SETTINGS["walks"])
+    command[-5:] = ["ramps"]
+    assert cli.main(command) == 1
+    assert "has no row of these runs, of 8 rows" in capsys.readouterr().err
+
+
+def test_the_attack_of_the_papers_budget_hits_a_third_of_the_variables(quick, tmp_path):
+    runs = list_runs(("walks",), ("backtime",), ("undefended", "e2abl"), (0,))
+    rows = run_benchmark(
+        [replace(run, n_origins=2) for run in runs], tmp_path / "r", progress=False
+    )
+    data = benchmark._attacked("walks", "backtime", 0)[1]
+    assert len(data.variables) == 1  # of two
+    assert data.mask.to_numpy().mean() == pytest.approx(0.33 / 2, abs=0.05)
+    assert rows[0]["rate"] == 0.33
+    assert "| backtime |" in tables(rows)
+    assert "backtime" not in {run.attack for run in list_runs(("walks",))}
 
 
 def test_unknown_names_are_errors(capsys):

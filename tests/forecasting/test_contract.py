@@ -94,6 +94,39 @@ def test_exogenous_variables_are_used():
     assert errors[0] < 0.6 * errors[1]
 
 
+def test_what_is_missing_of_the_exogenous_future_is_the_last_known_value():
+    y, X = walks(60), walks(62, 1, seed=2).rename(columns={"v0": "x"})
+    forecaster = NeuralForecaster(**TINY).fit(y, X=X[:60], fh=[1, 2])
+    still = X.copy()
+    still.iloc[60:] = X.iloc[59]
+    pd.testing.assert_frame_equal(forecaster.predict(), forecaster.predict(X=still[60:]))
+    assert not forecaster.predict(X=X[60:]).equals(forecaster.predict())
+    with pytest.raises(ValueError, match=r"The new data lack the columns \['x'\]"):
+        forecaster.predict(X=X[60:].rename(columns={"x": "z"}))
+
+
+def test_exogenous_variables_of_a_panel_are_each_instances_own():
+    y, X = (pd.concat({"a": f(0), "b": f(1)}, names=["store", "day"]) for f in (_y, _x))
+    seen, ahead = X[X.index.isin(y.index)], X[~X.index.isin(y.index)]
+    forecaster = NeuralForecaster(**TINY).fit(y, X=seen, fh=[1, 2])
+    before = forecaster.predict(X=ahead)
+    assert list(before.index) == list(ahead.index)
+    assert list(forecaster.predict_quantiles(X=ahead, alpha=[0.5]).index) == list(ahead.index)
+    moved = ahead.copy()
+    moved.loc["b"] += 100.0
+    after = forecaster.predict(X=moved)
+    pd.testing.assert_frame_equal(before.loc[["a"]], after.loc[["a"]])
+    assert (before.loc["b"] != after.loc["b"]).to_numpy().all()
+
+
+def _y(seed):
+    return walks(60, 1, seed)
+
+
+def _x(seed):
+    return walks(62, 1, seed + 10).rename(columns={"v0": "x"})
+
+
 def test_update_moves_the_forecast_and_refits_if_asked():
     y = walks(160)
     forecaster = NeuralForecaster(**TINY).fit(y[:150], fh=[1])
@@ -112,10 +145,13 @@ def test_pipeline_search_and_evaluation():
     )
     assert len(pipeline.fit(y, fh=[1, 2]).predict()) == 2
     splitter = ExpandingWindowSplitter(fh=[1, 2], initial_window=120, step_length=22)
-    search = ForecastingGridSearchCV(
-        NeuralForecaster(**TINY), cv=splitter, param_grid={"window_length": [6, 12]}
-    )
-    assert search.fit(y, fh=[1, 2]).best_params_["window_length"] in (6, 12)
+    for cls in (NeuralForecaster, E2ABLForecaster):
+        grid = {"window_length": [6, 12]}
+        search = ForecastingGridSearchCV(cls(**TINY), cv=splitter, param_grid=grid)
+        assert search.fit(y, fh=[1, 2]).best_params_["window_length"] in (6, 12)
+        assert len(search.cv_results_) == 2
+        assert len(search.predict()) == 2
+    assert not search.best_forecaster_.report_.is_poisoned
     sliding = SlidingWindowSplitter(fh=[1, 2], window_length=100, step_length=22)
     for cv in (splitter, sliding):
         for forecaster in (E2ABLForecaster(**TINY), _trees()):
@@ -161,6 +197,8 @@ def test_mixed_frequencies_missing_values_and_a_missing_horizon_are_errors():
     y = walks(60)
     with pytest.raises(ValueError, match="fh"):
         NeuralForecaster(**TINY).fit(y)
+    with pytest.raises(ValueError, match="different forecasting horizon"):
+        NeuralForecaster(**TINY).fit(y, fh=[1, 2]).predict(fh=[1, 3])
     days = pd.date_range("2020-01-01", periods=30).append(
         pd.date_range("2020-02-01", periods=30, freq="W")
     )
