@@ -174,11 +174,16 @@ def test_the_grids_of_images_attack_images(constants, tmp_path):
     assert {row["device"] for row in rows} == {"cpu"}
 
 
-def test_networks_of_the_image_grids_can_be_built():
-    for grid in IMAGE_GRIDS.values():
-        for backbone in grid.backbones:
-            classifier = benchmark.make_classifier("e2abl", backbone, 0, grid.settings[backbone])
-            classifier._check_parameters()
+def test_the_headline_runs_on_a_small_cut_of_other_images(tmp_path):
+    grid = IMAGE_GRIDS["images-headline"]
+    assert grid.datasets == ("CIFAR10",)
+    assert grid.max_train is None
+    settings = {"wide_resnet": {**grid.settings["wide_resnet"], "epochs": 2}}
+    cut = replace(grid, datasets=("digits",), seeds=(0,), max_train=64, settings=settings)
+    assert run_grid(cut, tmp_path / "rows.jsonl", progress=False) == 4
+    assert "| wide_resnet | badnets | 10%  | dirty |" in summary.tables(
+        cut, tmp_path / "rows.jsonl"
+    )
 
 
 def test_every_named_defense_can_be_built():
