@@ -12,20 +12,15 @@ from torch import nn
 
 from robust_ts.chunks import read
 from robust_ts.classifiers._base import BaseNeuralClassifier, FitJob, shares_parameters
+from robust_ts.classifiers._lesson import Lesson, class_means
 from robust_ts.defense.blocks import search
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.evidence import Proposal
 from robust_ts.defense.features import Views, views_of
 from robust_ts.defense.ledger import Ledger
+from robust_ts.defense.patterns import pattern_of
 from robust_ts.defense.propose import low_loss_groups, members_of
-from robust_ts.defense.recover import (
-    Recovery,
-    agreeing,
-    mean_of_real,
-    pattern_of,
-    recover,
-    suspicion_of,
-)
+from robust_ts.defense.recover import Recovery, agreeing, recover, suspicion_of
 from robust_ts.defense.verify import verify
 from robust_ts.inputs import standardize, stretch_padded
 from robust_ts.networks import ShallowNetwork, TwoHeadNetwork
@@ -37,13 +32,15 @@ from robust_ts.training import History, Trainer, isolated_rng
 class E2ABLClassifier(BaseNeuralClassifier):
     """Time-series classifier that trains clean on poisoned data and says what was poisoned.
 
-    A second classification head on a copy of the shallow layers, the trap, is trained first
-    and briefly. Groups of training samples to which the rest of the data would give another
-    label are proposed as poison and held out of the main network; part of the way through, the
-    main network, which never saw them, decides whether it contradicts their labels. Confirmed
-    groups get their true labels back ("true class recovery") and join the training under
-    these. If nothing is proposed or nothing confirmed, the result is that of ordinary training,
-    bit by bit.
+    Groups of training samples to which the rest of the data would give another label are
+    proposed as poison. A network is trained on everything, as if nothing were wrong, and asked
+    what it learned from them: the pattern of a poisoned group, put on samples of other classes,
+    carries its label over. Such groups are held out of a second network; part of the way
+    through, this one, which never saw them, decides whether it contradicts their labels and no
+    longer follows their pattern. Confirmed groups get their true labels back ("true class
+    recovery") and join the training under these. If nothing is proposed or nothing confirmed,
+    the result is the first network, that of ordinary training, bit by bit. A second
+    classification head on a copy of the shallow layers, the trap, keeps the early losses.
 
     Parameters
     ----------
@@ -97,14 +94,19 @@ class E2ABLClassifier(BaseNeuralClassifier):
         constants = self._constants
         ledger = Ledger(job.data.y)
         trap, history = _train_trap(job, seeds[1], ledger, constants)
-        proposals, suspects = self._propose(job, ledger, seeds[2], constants)
-        outcome = None
+        proposals = self._propose(job, ledger, seeds[2], constants)
+        outcome = _train_all(job, seeds[0], ledger)
+        suspects: Sequence[Proposal] = proposals
+        lesson = None
+        if self.isolation == "groups":
+            lesson = Lesson.of(job, outcome.trainer, proposals, seeds[2], constants)
+            suspects = lesson.suspects
         if suspects:
-            outcome = _train_without(job, seeds[0], suspects, ledger, constants)
-            if outcome is None:
-                ledger.forget("main")
-        if outcome is None:
-            outcome = _train_all(job, seeds[0], ledger)
+            own = Ledger(job.data.y)
+            without = _train_without(job, seeds[0], suspects, lesson, own, constants)
+            if without is not None:
+                outcome = without
+                ledger.replace("main", own)
         self.ledger_ = ledger
         self.report_ = _report(job, outcome, proposals)
         trainer = outcome.trainer
@@ -112,12 +114,11 @@ class E2ABLClassifier(BaseNeuralClassifier):
 
     def _propose(
         self, job: FitJob, ledger: Ledger, seed: int, constants: DefenseConstants
-    ) -> tuple[list[Proposal], list[Proposal]]:
-        """Return the proposals, and those among them that are worth verifying."""
+    ) -> list[Proposal]:
+        """Return the best group of each class."""
         labels, n_classes = job.data.y, job.spec.n_classes
         if self.isolation == "low-loss":
-            proposals = low_loss_groups(ledger.losses("auxiliary")[-1], labels, constants)
-            return proposals, proposals
+            return low_loss_groups(ledger.losses("auxiliary")[-1], labels, constants)
         mean, scale = job.mean.numpy(), job.scale.numpy()
 
         def load(rows: np.ndarray) -> np.ndarray:
@@ -175,6 +176,7 @@ def _train_without(
     job: FitJob,
     seed: int,
     suspects: Sequence[Proposal],
+    lesson: Lesson | None,
     ledger: Ledger,
     constants: DefenseConstants,
 ) -> _Outcome | None:
@@ -198,16 +200,20 @@ def _train_without(
         train(max(1, round(constants.verify_share * job.schedule.epochs)), given, ~held)
         probabilities = _probabilities(trainer, held)
         ledger.amend("main", held, probabilities)
-        confirmed = verify(probabilities, given, suspects, constants)
+        left = suspects if lesson is None else lesson.unlearned(trainer, constants)
+        confirmed = verify(probabilities, given, left, constants)
         if not confirmed:
             return None
-        suspect = members_of(confirmed, n)
-        suspect &= ~agreeing(probabilities, given, suspect, constants)
-        doubtful = np.isin(np.arange(n), np.concatenate([p.doubtful for p in confirmed]))
-        means = _class_means(job, ~held)
+        bearing, doubtful = (
+            np.isin(np.arange(n), np.concatenate(rows))
+            for rows in ([p.bearing for p in confirmed], [p.doubtful for p in confirmed])
+        )
+        suspect = members_of(confirmed, n) & ~doubtful
+        suspect &= bearing | ~agreeing(probabilities, given, suspect, constants)
+        means = class_means(job, ~held)
         while True:
             content = _content(trainer, job, confirmed, suspect, means)
-            recovery = recover(content, given, suspect, doubtful, constants)
+            recovery = recover(content, given, suspect, constants)
             done = len(trainer.records)
             if done == job.schedule.epochs:
                 break
@@ -246,14 +252,6 @@ def _content(
             out[group] = softmax(trainer.ask(group, less=pattern), axis=1)
             assigned = out[group].argmax(axis=1)
     return out
-
-
-def _class_means(job: FitJob, samples: np.ndarray) -> np.ndarray:
-    """Mean of the given samples of each class; of shape (n_classes, n_channels, *space)."""
-    rows = [np.flatnonzero(samples & (job.data.y == k)) for k in range(job.spec.n_classes)]
-    # A class without samples gets the mean of all.
-    rows = [own if len(own) else np.flatnonzero(samples) for own in rows]
-    return np.stack([mean_of_real(job.data.X, own) for own in rows])
 
 
 def _report(job: FitJob, outcome: _Outcome, proposals: Sequence[Proposal]) -> PoisonReport:

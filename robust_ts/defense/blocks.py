@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.evidence import Proposal
 from robust_ts.defense.features import Views
-from robust_ts.defense.propose import alarms_in_turn, propose
+from robust_ts.defense.propose import propose
 
 
 def search(
@@ -17,12 +18,12 @@ def search(
     n_classes: int,
     constants: DefenseConstants,
     seed: int = 0,
-) -> tuple[list[Proposal], list[Proposal]]:
-    """Propose a group a class, and say which of them are worth verifying.
+) -> list[Proposal]:
+    """Propose a group a class.
 
     More samples than ``constants.block`` are split at random into blocks, every class alike, which
-    are searched on their own. A class is worth verifying where it is so in half of the blocks;
-    then its best groups of all blocks together are.
+    are searched on their own; the best groups of a class in all blocks together are its group, with
+    their mean evidence.
 
     Parameters
     ----------
@@ -39,28 +40,17 @@ def search(
 
     Returns
     -------
-    proposals, suspects : list of Proposal
-        Best first, at most one a class; the second are those worth verifying.
+    list of Proposal
+        Best first, at most one a class.
     """
     proposed: list[list[Proposal]] = []
-    suspected: list[list[Proposal]] = []
     for rows in split(labels, constants.block, seed):
-        views, own = views_of(rows), labels[rows]
-        proposals = propose(views, own, n_classes, constants, seed)
-        suspects = alarms_in_turn(proposals, views, own, n_classes, constants, seed)
-        proposed.append([_placed(p, rows) for p in proposals])
-        suspected.append([_placed(p, rows) for p in suspects])
+        found = propose(views_of(rows), labels[rows], n_classes, constants, seed)
+        proposed.append([_placed(p, rows) for p in found])
     if len(proposed) == 1:
-        return proposed[0], suspected[0]
-    alarming = []
-    for label in range(n_classes):
-        found = [_of_class(s, label) for s in suspected]
-        if 2 * sum(map(len, found)) >= len(found):
-            # A block that is silent about a class which alarms in others has its best group there.
-            parts = [s or _of_class(p, label) for s, p in zip(found, proposed, strict=True)]
-            alarming.append(_joined([p for part in parts for p in part]))
-    parts = [[p for block in proposed for p in _of_class(block, k)] for k in range(n_classes)]
-    return _ranked([_joined(p) for p in parts if p]), _ranked(alarming)
+        return proposed[0]
+    parts = [[p for block in proposed for p in block if p.label == k] for k in range(n_classes)]
+    return sorted((_joined(p) for p in parts if p), key=lambda p: -p.score)
 
 
 def split(labels: np.ndarray, size: int, seed: int = 0) -> list[np.ndarray]:
@@ -79,23 +69,12 @@ def _placed(proposal: Proposal, rows: np.ndarray) -> Proposal:
     return replace(proposal, members=rows[proposal.members], doubtful=rows[proposal.doubtful])
 
 
-def _of_class(proposals: Sequence[Proposal], label: int) -> list[Proposal]:
-    return [p for p in proposals if p.label == label]
-
-
 def _joined(parts: Sequence[Proposal]) -> Proposal:
     """Make one group of those of several blocks, with their mean evidence."""
-    evidence = {
-        f.name: float(np.mean([getattr(p, f.name) for p in parts]))
-        for f in fields(Proposal)
-        if f.name not in ("label", "members", "doubtful")
+    groups = ("members", "doubtful", "bearing")
+    joined: dict[str, Any] = {
+        name: np.sort(np.concatenate([getattr(p, name) for p in parts])) for name in groups
     }
-    members, doubtful = (
-        np.sort(np.concatenate([getattr(p, name) for p in parts]))
-        for name in ("members", "doubtful")
-    )
-    return Proposal(parts[0].label, members, doubtful=doubtful, **evidence)
-
-
-def _ranked(proposals: Sequence[Proposal]) -> list[Proposal]:
-    return sorted(proposals, key=lambda p: -p.score)
+    for name in (f.name for f in fields(Proposal) if f.name not in ("label", *groups)):
+        joined[name] = float(np.mean([getattr(p, name) for p in parts]))
+    return replace(parts[0], **joined)

@@ -37,7 +37,7 @@ def candidates(
     rows = witnesses.models[0][0].rows[label]
     every = list(range(len(witnesses.weights)))
     n_samples = witnesses.alone.shape[1]
-    largest = min(len(rows) - constants.min_group, int(constants.max_share * n_samples))
+    largest = largest_group(len(rows), n_samples, constants)
     for level in witnesses.models:
         for views in [[v] for v in every] + [every]:
             known: dict[bytes, np.ndarray] = {}  # one step from each group, computed once
@@ -59,6 +59,11 @@ def candidates(
                 if constants.min_group <= len(group) <= largest:
                     found[group.tobytes()] = group
     return _distinct(list(found.values()), rows, constants.same_group)
+
+
+def largest_group(n_of_class: int, n_samples: int, constants: DefenseConstants) -> int:
+    """Count the members that a group may have: a rest, and most of the data, must be left."""
+    return min(n_of_class - constants.min_group, int(constants.max_share * n_samples))
 
 
 def _distinct(groups: list[np.ndarray], rows: np.ndarray, same: float) -> list[np.ndarray]:

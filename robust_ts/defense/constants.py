@@ -12,7 +12,7 @@ VIEWS = ("raw", "smooth", "local", "global", "halves")
 STAGES = (
     *EVIDENCE,
     *("weights", *VIEWS, "refinement"),
-    *("redraw", "lead", "verify", "recover"),
+    *("redraw", "transfer", "regroup", "verify", "recover"),
 )
 
 
@@ -52,25 +52,27 @@ class DefenseConstants:
         Cohesion (an area of 0.9) from which a group is redrawn along its own pattern. Above, this
         lifts its precision to 0.9 to 1; below, the pattern is no better a guide than the group.
     doubt : float, default=0.1
-        How far the pattern must speak against a member before it leaves a redrawn group: poison
-        that stays in training teaches the trigger, a clean sample too many is sorted out later.
+        How far the pattern must speak against a member before it leaves a group that is redrawn
+        (the sides lie 1 apart): poison that stays in training teaches the trigger.
     nats : float, default=20.0
         Log likelihood ratio of a member, mixture of the other classes against one class, that
         counts half: there, one account is e**20 times as likely as the other.
-    alarm : float, default=0.16
-        Score from which a group is worth verifying. The best natural groups of unpoisoned sets lay
-        at 0.00 to 0.15, one higher, poisoned ones mostly above 0.2.
-    lead : float, default=2.5
-        A lower score, from ``faint`` on, is worth verifying too where it is this many times that of
-        the best group of every other class: these are the null of the data at hand.
-    faint : float, default=0.08
-        Least score that a lead can make up for.
+    alarm : float, default=0.07
+        Least score of a group, times the share of other samples that its pattern steers, from which
+        it is held out. The best natural groups of unpoisoned sets lay at 0.00 to 0.07.
+    blurred : float, default=0.4
+        What the share counts at least: the pattern of a group that holds clean samples as well, or
+        not all of the poison, may not steer. A score of 0.175 alarms by itself. Below this share
+        the network says nothing of single samples.
+    regroup_steps : int, default=4
+        How often a group and its pattern are drawn anew by the network that saw it.
     verify_share : float, default=0.4
         Share of the epochs after which the network trained without a group judges it: late enough
         to classify well, early enough that a restart and the recovery still have time.
-    odds : float, default=2.0
+    odds : float, default=5.0
         Least median odds of the best other class against the given one, for a group that just
-        alarms: twice as likely. One that scores twice as much needs half the odds.
+        alarms; one that scores twice as much needs half of them, and all need the majority. Natural
+        groups that alarmed reached 2.9, poison mostly 10 and more.
     recover_probability : float, default=0.5
         Least probability of the recovered label: likelier than all others together. At 0.8 fewer
         came back, and each one left out costs clean accuracy.
@@ -84,8 +86,9 @@ class DefenseConstants:
     without : frozenset of str, default=frozenset()
         What is left out, for the ablation: names among `STAGES`. A factor of the evidence counts
         as 1; without ``"weights"`` all views weigh the same; without ``"refinement"`` few classes
-        are not split; without ``"verify"`` what alarms is believed; without ``"recover"`` a
-        confirmed group stays out for good.
+        are not split; without ``"transfer"`` the score alone counts; without ``"regroup"`` a group
+        stays as it was proposed; without ``"verify"`` what is held out is believed to be poison;
+        without ``"recover"`` it stays out for good.
 
     Raises
     ------
@@ -106,11 +109,11 @@ class DefenseConstants:
     clear_pattern: float = 0.8
     doubt: float = 0.1
     nats: float = 20.0
-    alarm: float = 0.16
-    lead: float = 2.5
-    faint: float = 0.08
+    alarm: float = 0.07
+    blurred: float = 0.4
+    regroup_steps: int = 4
     verify_share: float = 0.4
-    odds: float = 2.0
+    odds: float = 5.0
     recover_probability: float = 0.5
     recover_every: int = 3
     block: int = 64_000

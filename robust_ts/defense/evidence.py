@@ -35,7 +35,10 @@ class Proposal:
     score : float
         ``contradiction * diversity**2 * sqrt(agreement) * mixture * cohesion``, 0 to 1.
     doubtful : ndarray of int
-        Members that may be clean: they are held out, but get no other label.
+        Members that may be clean: they are held out only until the group is verified.
+    bearing : ndarray of int
+        Members that owe their label to the pattern, so a network said that saw them: they do not
+        come back where another one agrees with the label.
     """
 
     label: int
@@ -47,6 +50,7 @@ class Proposal:
     cohesion: float
     score: float
     doubtful: np.ndarray = field(default_factory=lambda: np.array([], dtype=int))
+    bearing: np.ndarray = field(default_factory=lambda: np.array([], dtype=int))
 
 
 class Judge:

@@ -1,7 +1,7 @@
 """What is kept of each view: kernel features, whether or not the views fit in memory."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -102,13 +102,6 @@ def views_of(load: Load, rows: np.ndarray, seed: int = 0) -> Views:
     if len(rows) <= chunk_rows(load(rows[:1])):
         return feature_views(load(rows), seed)
     return ViewStream.of(load, rows, seed)
-
-
-def take(views: Views, kept: np.ndarray) -> Views:
-    """Keep some of the samples of views, given by their places."""
-    if isinstance(views, ViewStream):
-        return replace(views, rows=views.rows[kept])
-    return {name: view[kept] for name, view in views.items()}
 
 
 def features_of(

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from robust_ts.defense.candidates import candidates, two_means
+from robust_ts.defense.candidates import candidates, largest_group, two_means
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.evidence import Judge, Proposal, capped
-from robust_ts.defense.features import Views, features_of, take
+from robust_ts.defense.features import Views, features_of
 from robust_ts.defense.statistics import purified
 from robust_ts.defense.witnesses import Witnesses, refined_labels
 
@@ -91,85 +91,16 @@ def _redrawn(
     )
     if "redraw" in constants.without or best.cohesion < constants.clear_pattern:
         return best
-    group, doubtful = purified(values, best.members, rows, others, constants.doubt)
+    group = purified(values, best.members, rows, others, constants.doubt)
     shared = len(np.intersect1d(group, best.members)) / len(np.union1d(group, best.members))
-    if shared < 0.5 or len(rows) - len(group) < constants.min_group:
+    if shared < 0.5 or len(group) > largest_group(len(rows), len(labels), constants):
         return best  # another group than the one the evidence is about
-    return replace(best, members=group, doubtful=doubtful)
+    return replace(best, members=group)
 
 
-def alarms(proposals: Sequence[Proposal], constants: DefenseConstants) -> list[Proposal]:
-    """Return the proposals worth verifying.
-
-    Parameters
-    ----------
-    proposals : sequence of Proposal
-        At most one a class.
-    constants : DefenseConstants
-        Constants of the method.
-
-    Returns
-    -------
-    list of Proposal
-        Those that score ``alarm`` or more, best first; if there is none, the best one if it scores
-        ``lead`` times as much as any other class's.
-    """
-    ranked = sorted(proposals, key=lambda p: -p.score)
-    loud = [p for p in ranked if p.score >= constants.alarm]
-    if loud or len(ranked) <= constants.least_classes or "lead" in constants.without:
-        return loud  # too few other classes to say what is usual
-    leads = ranked[0].score >= constants.lead * ranked[1].score
-    return ranked[:1] if leads and ranked[0].score >= constants.faint else []
-
-
-def alarms_in_turn(
-    proposals: Sequence[Proposal],
-    views: Views,
-    labels: np.ndarray,
-    n_classes: int,
-    constants: DefenseConstants,
-    seed: int = 0,
-) -> list[Proposal]:
-    """Return the alarming proposals that do not owe their alarm to another one.
-
-    Poison in one class makes clean samples of another look wrongly labelled. So where several
-    classes alarm, the best group is taken out of the data before the others are judged again, and
-    in the end each is judged without all the others.
-
-    Parameters
-    ----------
-    proposals : sequence of Proposal
-        From `propose` with the other arguments.
-    views, labels, n_classes, constants, seed
-        As in `propose`.
-
-    Returns
-    -------
-    list of Proposal
-        At most one a class.
-    """
-
-    def judged_without(groups: Sequence[Proposal]) -> list[Proposal]:
-        kept = np.flatnonzero(~members_of(groups, len(labels)))
-        part = take(views, kept)
-        taken = {p.label for p in groups}
-        again = alarms(propose(part, labels[kept], n_classes, constants, seed), constants)
-        return [
-            replace(p, members=kept[p.members], doubtful=kept[p.doubtful])
-            for p in again
-            if p.label not in taken
-        ]
-
-    found: list[Proposal] = []
-    waiting = alarms(proposals, constants)
-    while waiting:
-        found.append(waiting[0])
-        waiting = judged_without(found) if len(waiting) > 1 else []
-    for p in found[:-1]:  # the last one was judged without all the others
-        others = [q for q in found if q is not p]
-        again = [q for q in judged_without(others) if q.label == p.label]
-        found = [*again, *others]
-    return found
+def worth_asking(proposals: Sequence[Proposal], constants: DefenseConstants) -> list[Proposal]:
+    """Return the proposals whose score is worth a look by the networks, best first."""
+    return sorted((p for p in proposals if p.score >= constants.alarm), key=lambda p: -p.score)
 
 
 def low_loss_groups(

@@ -68,7 +68,9 @@ def agreement(scores: np.ndarray, weights: np.ndarray, label: int) -> float:
     return float((alike - chance) / max(weights.sum() ** 2 - (weights**2).sum(), 1e-12))
 
 
-def pattern_scores(values: np.ndarray, parts: Sequence[np.ndarray]) -> np.ndarray:
+def pattern_scores(
+    values: np.ndarray, parts: Sequence[np.ndarray], asked: np.ndarray | None = None
+) -> np.ndarray:
     """Score how much each sample bears the linear pattern of a group, leaving itself out.
 
     Parameters
@@ -77,11 +79,13 @@ def pattern_scores(values: np.ndarray, parts: Sequence[np.ndarray]) -> np.ndarra
         Raw values or a projection of them.
     parts : sequence of ndarray of int
         The group, then one or more sets it is held against; group and opposition weigh the same.
+    asked : ndarray of int, optional
+        Other samples to score, in no part.
 
     Returns
     -------
-    ndarray of shape (sum of the lengths of ``parts``,)
-        Leave-one-out scores of a ridge, positive on the side of the group.
+    ndarray of shape (sum of the lengths of ``parts`` and ``asked``,)
+        Scores of a ridge, leave-one-out for the parts, positive on the side of the group.
     """
     rows, size = np.concatenate(parts), len(parts[0])
     shares = [1.0, *[1 / (len(parts) - 1)] * (len(parts) - 1)]
@@ -97,7 +101,11 @@ def pattern_scores(values: np.ndarray, parts: Sequence[np.ndarray]) -> np.ndarra
     half = np.linalg.solve(gram, part.T)
     fitted = part @ (half @ (weights * target))
     leverage = weights * np.einsum("ij,ji->i", part, half)
-    return (fitted - leverage * target) / np.maximum(1 - leverage, 1e-3)
+    alone = (fitted - leverage * target) / np.maximum(1 - leverage, 1e-3)
+    if asked is None:
+        return alone
+    new = np.concatenate([values[asked], np.full((len(asked), 1), bias[0, 0])], axis=1)
+    return np.concatenate([alone, new @ (half @ (weights * target))])
 
 
 def cohesion(values: np.ndarray, group: np.ndarray, others: np.ndarray) -> float:
@@ -133,7 +141,7 @@ def purified(
     others: np.ndarray,
     doubt: float = 0.0,
     n_steps: int = 3,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> np.ndarray:
     """Redraw a group along its own pattern: drop members without it, add samples that bear it.
 
     Parameters
@@ -150,21 +158,17 @@ def purified(
 
     Returns
     -------
-    group : ndarray of int
+    ndarray of int
         The new group; the old one where too little is left on either side.
-    doubtful : ndarray of int
-        Its members that the pattern speaks against, by less than ``doubt``.
     """
-    doubtful = group[:0]
     for _ in range(n_steps):
         rest = rows[~np.isin(rows, group)]
         if min(len(group), len(rest)) < 2:
             break
         scores = pattern_scores(values, [group, rest, others])[: len(rows)]
         bears = scores > np.repeat([-doubt, 0.0], [len(group), len(rest)])
-        both = np.concatenate([group, rest])
-        new, doubtful = np.sort(both[bears]), np.sort(both[bears & (scores <= 0)])
+        new = np.sort(np.concatenate([group, rest])[bears])
         if np.array_equal(new, group):
             break
         group = new
-    return group, doubtful
+    return group

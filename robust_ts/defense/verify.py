@@ -40,7 +40,8 @@ def verify(
     """Return the proposals that the network confirms as a whole.
 
     What the proposal says and what the network says are weighed together: a group that just
-    alarms needs odds of ``constants.odds``, one that scores twice as much needs half of them.
+    alarms needs odds of ``constants.odds``, one that scores twice as much half of them, and any the
+    majority.
 
     Parameters
     ----------
@@ -64,6 +65,7 @@ def verify(
         p
         for p in proposals
         if (labels[p.members] == p.label).all()
-        and label_odds(probabilities, p.label, p.members) * p.score / constants.alarm
+        and label_odds(probabilities, p.label, np.setdiff1d(p.members, p.doubtful))
+        * min(p.score / constants.alarm, constants.odds)
         >= constants.odds
     ]

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.evidence import Proposal
-from robust_ts.defense.propose import alarms, members_of, propose
+from robust_ts.defense.propose import members_of, propose, worth_asking
 from robust_ts.defense.views import feature_views
 from robust_ts.evaluation import benchmark
 from robust_ts.evaluation.benchmark import CLEAN, Grid, Run
@@ -55,7 +55,7 @@ _FITS = Grid(
     settings={"cnn": {**SMALL["cnn"], "epochs": 40}},  # many fits: two fifths of the usual epochs
 )
 
-_AFTER = [f"{VARIANT}without={stage}]" for stage in ("verify", "recover")]
+_AFTER = [f"{VARIANT}without={stage}]" for stage in LATER_STAGES]
 
 #: Grids of proposals alone, without any network.
 PROPOSALS = {
@@ -103,7 +103,7 @@ def measure_proposals(run: Run) -> list[dict[str, Any]]:
         return float(f1_score(mask, found)) if proposal.label == target else 0.0
 
     own = next((p for p in proposals if p.label == target), None)
-    raised = [fits(p) >= _FOUND for p in alarms(proposals, constants)]
+    raised = [fits(p) >= _FOUND for p in worth_asking(proposals, constants)]
     measured = {
         "target_score": float(own.score) if own else 0.0 if mask.any() else float("nan"),
         "f1": fits(own) if own else 0.0 if mask.any() else float("nan"),

@@ -9,9 +9,9 @@ from robust_ts.defense.constants import STAGES, DefenseConstants
 VARIANT = "e2abl["
 
 #: Stages and constants that play no part before there is an alarm.
-LATER_STAGES = ("lead", "verify", "recover")
+LATER_STAGES = ("transfer", "regroup", "verify", "recover")
 LATER_CONSTANTS = (
-    *("alarm", "lead", "faint", "trap_share", "verify_share", "odds"),
+    *("alarm", "regroup_steps", "trap_share", "verify_share", "odds"),
     *("recover_probability", "recover_every", "low_loss_share"),
 )
 
@@ -20,8 +20,15 @@ ABLATION = ("e2abl", *(f"{VARIANT}without={stage}]" for stage in STAGES))
 
 #: Constants whose effect is drawn, those that proposals read first.
 _PROPOSING = ("n_landmarks", "ridge", "least_classes", "min_group", "nats", "clear_pattern")
-_ALARMING = ("alarm", "lead", "faint")
-_FITTING = ("verify_share", "odds", "recover_probability", "recover_every")
+_ALARMING = ("alarm",)
+_FITTING = (
+    "alarm",
+    "regroup_steps",
+    "verify_share",
+    "odds",
+    "recover_probability",
+    "recover_every",
+)
 _SHARES = ("clear_pattern", "verify_share", "recover_probability")
 
 

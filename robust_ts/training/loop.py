@@ -173,15 +173,21 @@ class Trainer:
         scores = torch.from_numpy(self.ask()).to(self.targets.device, torch.float32)
         return F.cross_entropy(scores, self.targets, reduction="none")
 
-    def ask(self, rows: np.ndarray | None = None, less: np.ndarray | float = 0.0) -> np.ndarray:
+    def ask(
+        self,
+        rows: np.ndarray | None = None,
+        *,
+        scale: np.ndarray | float = 1.0,
+        less: np.ndarray | float = 0.0,
+    ) -> np.ndarray:
         """Ask the network as it is about training samples.
 
         Parameters
         ----------
         rows : ndarray of int, optional
             Which samples; all of them where None.
-        less : ndarray of shape (c, *space), default=0
-            What to take from each input.
+        scale, less : ndarray of shape (c, *space), default=1 and 0
+            What to multiply each input by, and what to take from it then.
 
         Returns
         -------
@@ -189,11 +195,14 @@ class Trainer:
             Logits as float64.
         """
         network = self.network.eval()
-        shift = torch.as_tensor(less, dtype=torch.float32, device=self.device)
+        factor, shift = (
+            torch.as_tensor(value, dtype=torch.float32, device=self.device)
+            for value in (scale, less)
+        )
 
         def logits(some: np.ndarray) -> np.ndarray:
             return predict_batches(
-                lambda x: network(x - shift),
+                lambda x: network(factor * x - shift),
                 self.X,
                 device=self.device,
                 dtype=self.dtype,

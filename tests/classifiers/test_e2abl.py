@@ -88,13 +88,7 @@ def test_clean_data_give_the_plain_network_bit_by_bit(clean):
 
 
 @pytest.mark.claim
-@pytest.mark.parametrize(
-    "trigger",
-    [
-        "powerline",
-        pytest.param("sine", marks=pytest.mark.xfail(reason="lost with the third method: missed")),
-    ],
-)
+@pytest.mark.parametrize("trigger", ["powerline", "sine"])
 def test_two_classes_are_defended_too(trigger):
     seed = 0
     experiment = make_experiment("ItalyPowerDemand", trigger, seed=seed)

@@ -5,8 +5,9 @@ import pytest
 
 from robust_ts.defense.constants import EVIDENCE, DefenseConstants
 from robust_ts.defense.features import features_of
-from robust_ts.defense.propose import _redrawn, alarms, propose
+from robust_ts.defense.propose import _redrawn, propose
 from robust_ts.defense.recover import agreeing, recover
+from robust_ts.defense.transfer import transferring
 from robust_ts.defense.verify import verify
 from robust_ts.defense.views import feature_views
 from robust_ts.defense.witnesses import Witnesses
@@ -83,11 +84,10 @@ def test_without_redraw_the_group_of_the_fixed_point_stays() -> None:
     assert _redrawn(found, y, values, leaving_out("redraw"), 0) is found
 
 
-def test_without_lead_only_the_alarm_counts() -> None:
-    faint = (CONSTANTS.faint + CONSTANTS.alarm) / 2
-    proposals = [make_proposal(0, [0], faint), *[make_proposal(k, [k], 0.0) for k in range(1, 6)]]
-    assert len(alarms(proposals, CONSTANTS)) == 1
-    assert alarms(proposals, leaving_out("lead")) == []
+def test_without_transfer_the_score_alone_counts() -> None:
+    p = make_proposal(0, [0], CONSTANTS.alarm)
+    assert transferring([p], {0: 0.5}, CONSTANTS) == []
+    assert transferring([p], {0: 0.5}, leaving_out("transfer")) == [p]
 
 
 def test_without_verify_all_is_believed_and_without_recover_nothing_comes_back() -> None:
@@ -97,7 +97,7 @@ def test_without_verify_all_is_believed_and_without_recover_nothing_comes_back()
     assert verify(sure, y, [group], leaving_out("verify")) == [group]
     suspect = np.array([True, True, False, False])
     for probabilities in (sure, 1 - sure):
-        result = recover(probabilities, y, suspect, ~suspect, leaving_out("recover"))
+        result = recover(probabilities, y, suspect, leaving_out("recover"))
         assert not agreeing(probabilities, y, suspect, leaving_out("recover")).any()
         assert result.keep.tolist() == (~suspect).tolist()
         assert not result.relabelled.any()

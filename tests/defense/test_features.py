@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from robust_ts import chunks
-from robust_ts.defense.features import ViewStream, features_of, take, views_of
-from robust_ts.defense.propose import alarms_in_turn, propose
+from robust_ts.defense.features import ViewStream, features_of, views_of
+from robust_ts.defense.propose import propose
 from robust_ts.defense.views import feature_views
 from tests.defense._groups import CONSTANTS, N_CLASSES, clean_series, poisoned_series
 
@@ -12,16 +12,14 @@ from tests.defense._groups import CONSTANTS, N_CLASSES, clean_series, poisoned_s
 def test_a_stream_of_one_part_has_the_features_of_the_arrays(shape) -> None:
     X = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     stream = ViewStream.of(X.__getitem__, np.arange(90), 3)
-    for views in (feature_views(X, 3), take(feature_views(X, 3), np.arange(0, 90, 2))):
-        kept = np.arange(90) if len(views["raw"]) == 90 else np.arange(0, 90, 2)
-        maps, values = features_of(views, CONSTANTS, 5)
-        streamed, projected = features_of(take(stream, kept), CONSTANTS, 5)
-        assert list(streamed) == list(maps)
-        np.testing.assert_allclose(projected, values, atol=1e-5)
-        for name, one in maps.items():
-            np.testing.assert_allclose(
-                streamed[name] @ streamed[name].T, one @ one.T, atol=1e-3, err_msg=name
-            )
+    maps, values = features_of(feature_views(X, 3), CONSTANTS, 5)
+    streamed, projected = features_of(stream, CONSTANTS, 5)
+    assert list(streamed) == list(maps)
+    np.testing.assert_allclose(projected, values, atol=1e-5)
+    for name, one in maps.items():
+        np.testing.assert_allclose(
+            streamed[name] @ streamed[name].T, one @ one.T, atol=1e-3, err_msg=name
+        )
 
 
 @pytest.mark.parametrize("poisoned", [True, False])
@@ -34,8 +32,7 @@ def test_groups_are_the_same_where_views_do_not_fit(poisoned, monkeypatch) -> No
     assert isinstance(stream, ViewStream)
     found = []
     for views in (arrays, stream):
-        proposals = propose(views, y, N_CLASSES, CONSTANTS)
-        found.append(alarms_in_turn(proposals, views, y, N_CLASSES, CONSTANTS))
+        found.append([p for p in propose(views, y, N_CLASSES, CONSTANTS) if p.score >= 0.16])
     assert [p.label for p in found[1]] == ([0] if poisoned else [])
     for one, other in zip(*found, strict=True):
         assert one.members.tolist() == other.members.tolist()

@@ -1,6 +1,6 @@
 import numpy as np
 
-from robust_ts.defense.recover import agreeing, pattern_of, recover, suspicion_of
+from robust_ts.defense.recover import agreeing, recover, suspicion_of
 from tests.defense._groups import CONSTANTS, make_proposal
 
 
@@ -8,15 +8,11 @@ def test_recover_relabels_the_sure_and_leaves_out_the_rest() -> None:
     y = np.array([0, 0, 0, 1])
     P = np.array([[0.05, 0.95, 0], [0.95, 0.05, 0], [0.3, 0.4, 0.3], [0.99, 0.01, 0]])
     suspect = np.array([True, True, True, False])
-    none = np.zeros(4, dtype=bool)
-    result = recover(P, y, suspect, none, CONSTANTS)
+    result = recover(P, y, suspect, CONSTANTS)
     assert result.labels.tolist() == [1, 0, 0, 1]
     # A suspect that is given its label now may have got it from poison that was missed.
     assert result.keep.tolist() == [True, False, False, True]
     assert result.relabelled.tolist() == [True, False, False, False]
-    doubted = recover(P, y, suspect, np.array([True, False, False, False]), CONSTANTS)
-    assert not doubted.relabelled.any()
-    assert doubted.keep.tolist() == [False, False, False, True]
 
 
 def test_suspects_agree_where_the_network_is_sure_of_the_given_label() -> None:
@@ -26,32 +22,9 @@ def test_suspects_agree_where_the_network_is_sure_of_the_given_label() -> None:
     assert agreeing(P, y, suspect, CONSTANTS).tolist() == [True, False, False, False]
 
 
-def without_pattern(X, *rest):
-    return X - pattern_of(X, *rest)
-
-
-def test_without_pattern_uncovers_the_content_beneath_an_added_or_replaced_part() -> None:
-    rng = np.random.default_rng(0)
-    means = rng.normal(size=(3, 2, 10))
-    labels = np.repeat([1, 2], 40)
-    content = means[labels] + 0.1 * rng.normal(size=(80, 2, 10))
-    added = content + rng.normal(size=(1, 2, 10))
-    back = without_pattern(added, np.arange(80), labels, means)
-    np.testing.assert_allclose(back, content, atol=0.1)
-    replaced = content.copy()
-    replaced[..., 7:] = 9.0
-    back = without_pattern(replaced, np.arange(80), labels, means)
-    np.testing.assert_allclose(back[..., :7], content[..., :7], atol=0.1)
-    assert np.abs(back[..., 7:]).max() < 4  # neutral, no longer the trigger
-    padded = added.copy()
-    padded[:40, :, 8:] = np.nan
-    back = without_pattern(padded, np.arange(80), labels, means)
-    assert np.array_equal(np.isnan(back), np.isnan(padded))
-
-
 def test_no_suspects_change_nothing() -> None:
     y = np.array([0, 1, 1])
-    result = recover(np.full((3, 2), 0.5), y, *np.zeros((2, 3), dtype=bool), CONSTANTS)
+    result = recover(np.full((3, 2), 0.5), y, np.zeros(3, dtype=bool), CONSTANTS)
     assert result.keep.all()
     assert np.array_equal(result.labels, y)
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -18,17 +20,22 @@ def test_a_group_that_just_alarms_needs_a_sure_majority() -> None:
     assert label_odds(P, 0, np.arange(4)) == pytest.approx(19.0)
 
 
-def test_a_higher_score_needs_lower_odds() -> None:
-    y, P = np.zeros(4, dtype=int), np.tile([0.6, 0.4], (4, 1))
-    odds = 0.4 / 0.6
-    needed = CONSTANTS.alarm * CONSTANTS.odds / odds
+def test_a_higher_score_needs_lower_odds_but_a_majority() -> None:
+    y, P = np.zeros(4, dtype=int), np.tile([0.4, 0.6], (4, 1))
+    needed = CONSTANTS.alarm * CONSTANTS.odds / 1.5
     just, short = (make_proposal(0, [0, 1], needed * f) for f in (1.01, 0.99))
     assert verify(P, y, [just, short], CONSTANTS) == [just]
-    lead = make_proposal(0, [0, 1], CONSTANTS.alarm / 2)  # alarmed by its lead alone
-    P[:] = [0.22, 0.78]
-    assert verify(P, y, [lead], CONSTANTS) == []
-    P[:] = [0.18, 0.82]
-    assert verify(P, y, [lead], CONSTANTS) == [lead]
+    P[:] = [0.51, 0.49]
+    assert verify(P, y, [make_proposal(0, [0, 1], 0.9)], CONSTANTS) == []
+
+
+def test_doubtful_members_are_not_asked() -> None:
+    y, P = np.zeros(4, dtype=int), np.tile([0.9, 0.1], (4, 1))
+    P[0] = [0.01, 0.99]
+    group = make_proposal(0, [0, 1, 2])
+    assert verify(P, y, [group], CONSTANTS) == []
+    sure = replace(group, doubtful=np.array([1, 2]))
+    assert verify(P, y, [sure], CONSTANTS) == [sure]
 
 
 def test_a_group_whose_labels_changed_is_not_confirmed() -> None:

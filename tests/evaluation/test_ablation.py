@@ -69,8 +69,8 @@ def test_table_counts_what_was_found_and_what_stands_clear():
 def test_variants_share_proposals_only_where_these_are_the_same():
     same = ablation.proposing_constants
     assert same(variant_constants("e2abl[alarm=0.1]")) == DefenseConstants()
-    assert same(variant_constants("e2abl[without=lead]")) == DefenseConstants()
-    raw = variant_constants("e2abl[without=raw/lead]")
+    assert same(variant_constants("e2abl[without=transfer]")) == DefenseConstants()
+    raw = variant_constants("e2abl[without=raw/regroup]")
     assert same(raw) == replace(DefenseConstants(), without=frozenset({"raw"}))
 
 

@@ -1,0 +1,115 @@
+"""What the members of a group have in common: taken away, or put on other samples."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from robust_ts.chunks import chunks, read
+
+
+def mean_of_real(X: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+    """Average over samples where they are not padded; NaN where all of them are.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_channels, *space)
+        Samples, NaN where padded; read in parts.
+    rows : ndarray of int, optional
+        Which samples; all of them where None.
+
+    Returns
+    -------
+    ndarray of shape (n_channels, *space), float32
+        The mean.
+    """
+    count, total = np.zeros((2, *X.shape[1:]))
+    for part in chunks(X, rows):
+        values = read(X, part)
+        real = ~np.isnan(values)
+        count += real.sum(axis=0)
+        total += np.where(real, values, 0).sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+
+
+def pattern_of(
+    X: np.ndarray, group: np.ndarray, assigned: np.ndarray, means: np.ndarray
+) -> np.ndarray:
+    """Return the common pattern of a group; without it the content of the members is seen.
+
+    What sets the mean of a poisoned group apart from that of clean samples in the same mixture of
+    classes is the trigger: exactly so for one that is added, and a replaced part becomes the mean.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_channels, *space)
+        All samples; NaN where padded.
+    group : ndarray of int
+        Sample indices.
+    assigned : ndarray of int
+        Classes, in the mixture in which the group was drawn from them.
+    means : ndarray of shape (n_classes, n_channels, *space)
+        Mean of the samples of each class.
+
+    Returns
+    -------
+    ndarray of shape (n_channels, *space), float32
+        To be taken from every member.
+    """
+    real = ~np.isnan(means)
+    shares = np.bincount(assigned, minlength=len(means)) / len(assigned)
+    weights = shares.reshape(-1, *[1] * (means.ndim - 1)) * real
+    usual = (weights * np.where(real, means, 0)).sum(axis=0) / np.maximum(
+        weights.sum(axis=0), 1e-12
+    )
+    # Where no class has real steps there is nothing to compare with.
+    usual = np.where(weights.any(axis=0), usual, np.nan)
+    return np.nan_to_num(mean_of_real(X, group) - usual).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What turns a sample into one that bears the pattern of a group: ``scale * x - less``.
+
+    Parameters
+    ----------
+    scale, less : ndarray of shape (n_channels, *space), float32
+        How much of each step is left, and what is taken from it then.
+    """
+
+    scale: np.ndarray
+    less: np.ndarray
+
+
+def stamp_of(group: np.ndarray, others: np.ndarray) -> Stamp:
+    """Return what makes other samples look like a group, each with its own content.
+
+    If the group is poison drawn from the others, this is the trigger: exactly so for one that is
+    added, blended in, or that replaces a part, for each of these is an affine map of every step.
+    Medians, and median deviations from them, for up to half of the group may be clean.
+
+    Parameters
+    ----------
+    group, others : ndarray of shape (n_samples, n_channels, *space)
+        Samples, NaN where padded.
+
+    Returns
+    -------
+    Stamp
+        Moves the median of the others to that of the group, and takes away what they vary more.
+    """
+    center, spread = _median_and_deviation(group)
+    usual, width = _median_and_deviation(others)
+    known = ~(np.isnan(center) | np.isnan(usual))  # where one side is padding nothing is changed
+    scale = np.minimum(1, spread / np.where(width > 0, width, np.inf))
+    scale = np.where(known & (width > 0), scale, 1)
+    less = np.where(known, scale * usual - center, 0)
+    return Stamp(scale.astype(np.float32), less.astype(np.float32))
+
+
+def _median_and_deviation(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give median and median absolute deviation at each step; NaN where all samples are padded."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's about steps where all is NaN
+        median = np.nanmedian(X, axis=0)
+        return median, np.nanmedian(np.abs(X - median), axis=0)

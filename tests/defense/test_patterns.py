@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from robust_ts.defense.patterns import pattern_of, stamp_of
+
+
+def without_pattern(X, *rest):
+    return X - pattern_of(X, *rest)
+
+
+def test_without_pattern_uncovers_the_content_beneath_an_added_or_replaced_part() -> None:
+    rng = np.random.default_rng(0)
+    means = rng.normal(size=(3, 2, 10))
+    labels = np.repeat([1, 2], 40)
+    content = means[labels] + 0.1 * rng.normal(size=(80, 2, 10))
+    added = content + rng.normal(size=(1, 2, 10))
+    back = without_pattern(added, np.arange(80), labels, means)
+    np.testing.assert_allclose(back, content, atol=0.1)
+    replaced = content.copy()
+    replaced[..., 7:] = 9.0
+    back = without_pattern(replaced, np.arange(80), labels, means)
+    np.testing.assert_allclose(back[..., :7], content[..., :7], atol=0.1)
+    assert np.abs(back[..., 7:]).max() < 4  # neutral, no longer the trigger
+    padded = added.copy()
+    padded[:40, :, 8:] = np.nan
+    back = without_pattern(padded, np.arange(80), labels, means)
+    assert np.array_equal(np.isnan(back), np.isnan(padded))
+
+
+def triggered(kind: str, X: np.ndarray) -> np.ndarray:
+    fixed = np.random.default_rng(5).normal(size=(1, *X.shape[1:]))
+    if kind == "added":
+        return X + fixed
+    if kind == "blended":
+        return 0.6 * X + 0.4 * fixed
+    X = X.copy()
+    X[..., 7:] = 2.0
+    return X
+
+
+@pytest.mark.parametrize("kind", ["added", "blended", "replaced"])
+@pytest.mark.parametrize("clean_share", [0.0, 0.3])
+def test_a_stamp_is_the_trigger_even_where_some_of_the_group_are_clean(kind, clean_share) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1200, 2, 10))
+    group, others = X[:600], X[600:]
+    bad = rng.random(600) >= clean_share
+    group = np.where(bad[:, None, None], triggered(kind, group), group)
+    stamp = stamp_of(group, others)
+    wanted, got = triggered(kind, others), stamp.scale * others - stamp.less
+    error = np.abs(got - wanted).mean() / max(np.abs(others - wanted).mean(), 1e-9)
+    assert error < (0.15 if not clean_share else 0.6)
+    if kind == "replaced":  # equal values outvote the clean ones
+        np.testing.assert_allclose(got[..., 7:], 2.0, atol=1e-6)
+        assert error < 0.3
+
+
+def test_a_stamp_leaves_padding_and_constant_steps_alone() -> None:
+    group, others = np.ones((4, 1, 3)), np.zeros((5, 1, 3))
+    group[..., 2] = np.nan
+    others[..., 1] = np.arange(5).reshape(5, 1)
+    stamp = stamp_of(group, others)
+    got = stamp.scale * others - stamp.less
+    assert got[..., :2].tolist() == np.ones((5, 1, 2)).tolist()
+    assert got[..., 2].tolist() == others[..., 2].tolist()
