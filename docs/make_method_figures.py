@@ -7,7 +7,8 @@ seed 0. Three fits are watched through patches; the library itself is as install
 are poisoned is used for colors and for counting alone.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -17,7 +18,7 @@ from matplotlib.lines import Line2D
 from scipy.special import softmax
 
 from robust_ts import E2ABLClassifier
-from robust_ts.classifiers import e2abl
+from robust_ts.classifiers import _lesson, e2abl
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.evidence import Proposal
 from robust_ts.defense.ridge import kernel_map
@@ -42,6 +43,9 @@ class Watched:
     views: dict[str, np.ndarray] = field(default_factory=dict)
     landmark_seed: int = 0
     proposals: list[Proposal] = field(default_factory=list)
+    suspects: Sequence[Proposal] = ()
+    taught: Any = None
+    untaught: dict[int, float] = field(default_factory=dict)
     held: np.ndarray | None = None
     verified: np.ndarray | None = None
     unseen: np.ndarray | None = None
@@ -59,38 +63,51 @@ class Watched:
         return self.experiment.poisoned.y
 
 
-def watch(rate: float, alarmed: int | None = None) -> Watched:
-    """Fit once; ``alarmed`` overrides how many proposals are held out of the main network."""
+def watch(rate: float, forced: int | None = None) -> Watched:
+    """Fit once; ``forced`` overrides how many proposals are held out of the second network."""
     seen = Watched(make_experiment(DATASET, TRIGGER, rate=rate, seed=SEED))
-    real = {
-        name: getattr(e2abl, name) for name in ("search", "_probabilities", "verify", "pattern_of")
-    }
+    real = {name: getattr(e2abl, name) for name in ("search", "Lesson", "_probabilities")}
+    pattern_of = e2abl.pattern_of
 
-    def search(views_of: Any, labels: np.ndarray, *rest: Any) -> tuple[list[Proposal], Any]:
+    def search(views_of: Any, labels: np.ndarray, *rest: Any) -> list[Proposal]:
         seen.views, seen.landmark_seed = views_of(np.arange(len(labels))), rest[-1]
-        seen.proposals, suspects = real["search"](views_of, labels, *rest)
-        return seen.proposals, suspects if alarmed is None else seen.proposals[:alarmed]
+        seen.proposals = real["search"](views_of, labels, *rest)
+        return seen.proposals
+
+    class Watching:
+        @staticmethod
+        def of(job: Any, trainer: Any, proposals: Any, seed: int, constants: Any) -> Any:
+            # Asked about every proposal, for the picture; what the fit goes by is asked below.
+            every = replace(constants, alarm=0.0, without=frozenset({"regroup"}))
+            seen.taught = real["Lesson"].of(job, trainer, proposals, seed, every)
+            lesson = real["Lesson"].of(job, trainer, proposals, seed, constants)
+            if forced is not None:
+                lesson = replace(seen.taught, suspects=seen.proposals[:forced])
+            seen.suspects = lesson.suspects
+            return lesson
 
     def probabilities(trainer: Any, samples: np.ndarray) -> np.ndarray:
+        answers = real["_probabilities"](trainer, samples)
         if seen.unseen is None:  # the first question is the one of verification
             X = seen.experiment.X_test
             logits = predict_batches(trainer.network.eval(), X, device=trainer.device)
             seen.unseen = softmax(logits, axis=1)
-        return real["_probabilities"](trainer, samples)
+            seen.verified, seen.held = answers, samples
+            seen.untaught = {
+                p.label: _lesson._steered(trainer, p.label, *seen.taught.stamps[p.label])
+                for p in seen.suspects
+            }
+        return answers
 
-    def verify(answers: np.ndarray, labels: np.ndarray, groups: Any, constants: Any) -> Any:
-        seen.verified, seen.held = answers, e2abl.members_of(groups, len(labels))
-        return real["verify"](answers, labels, groups, constants)
-
-    def pattern_of(X: np.ndarray, group: np.ndarray, *rest: Any) -> np.ndarray:
-        pattern = real["pattern_of"](X, group, *rest)
+    def watched_pattern(X: np.ndarray, group: np.ndarray, *rest: Any) -> np.ndarray:
+        pattern = pattern_of(X, group, *rest)
         seen.group, seen.moved = group, X[group] - pattern
         return pattern
 
-    spies = (search, probabilities, verify, pattern_of)
     settings = GRIDS["smoke"].settings["cnn"]
     seen.classifier = E2ABLClassifier("cnn", **settings, device="cpu", random_state=SEED)
-    with patch.multiple(e2abl, **dict(zip(real, spies, strict=True))):
+    spies = {"search": search, "Lesson": Watching, "_probabilities": probabilities}
+    with patch.multiple(e2abl, pattern_of=watched_pattern, **spies):
         seen.classifier.fit(seen.experiment.poisoned.X, seen.labels)
     return seen
 
@@ -185,14 +202,37 @@ def draw_score(poisoned: Watched, natural: Watched) -> None:
         for k, score in enumerate(scores):
             text = "-" if np.isnan(score) else f"{score:.2f}"
             bars.text(0.98, k, text, ha="right", va="center", fontsize=8.5)
-        bars.axvline(CONSTANTS.alarm, color="black", linestyle=":")
+        alone = CONSTANTS.alarm / CONSTANTS.blurred
+        for level in (CONSTANTS.alarm, alone):
+            bars.axvline(level, color="black", linestyle=":")
         # The score of a class stands in the row of its evidence.
-        bars.set(ylim=heat.get_ylim(), xlim=(0, 1), yticks=[], xticks=[0, CONSTANTS.alarm, 1])
+        bars.set(ylim=heat.get_ylim(), xlim=(0, 1), yticks=[], xticks=[0, 1])
         bars.set_title("score", fontsize=11)
-        bars.set_xlabel(f"alarm at {CONSTANTS.alarm:g}")
+        bars.set_xlabel(f"asked about from {CONSTANTS.alarm:g},\nalarms alone from {alone:g}")
         if is_target.any():
             heat.get_yticklabels()[target].set(color=POISONED, weight="bold")
     save(figure, "score")
+
+
+def draw_transfer(poisoned: Watched, natural: Watched) -> None:
+    """Draw what share of other samples the pattern of each class's best group steers."""
+    figure, axes = _new_figure(9.5, 3.9, columns=2)
+    for ax, seen, what in zip(axes, (poisoned, natural), ("10% poison", "No poison"), strict=True):
+        ranked = [p for p in seen.proposals if p.label in seen.taught.stamps]
+        for place, p in enumerate(ranked):
+            color = POISONED if seen.mask[p.members].mean() > 0.5 else NATURAL
+            share = seen.taught.taught[p.label]
+            ax.barh(place, share, color=color, height=0.5)
+            if p.label in seen.untaught:
+                ax.plot(seen.untaught[p.label], place, "|", color="black", markersize=18)
+            worth = p.score * max(share, CONSTANTS.blurred)
+            text = f"score {p.score:.2f}, with transfer {worth:.2f}"
+            ax.text(1.02, place, text, va="center", fontsize=8.5)
+        ax.set_yticks(range(len(ranked)), [f"class {p.label}" for p in ranked])
+        ax.set(xlim=(0, 2.05), ylim=(len(ranked) - 0.4, -0.6), xticks=[0, 0.5, 1])
+        ax.set_title(f"{what}: best group of each class", fontsize=11)
+        ax.set_xlabel("share of others called the class")
+    save(figure, "transfer")
 
 
 def odds(probabilities: np.ndarray, label: int | np.ndarray) -> np.ndarray:
@@ -204,7 +244,7 @@ def odds(probabilities: np.ndarray, label: int | np.ndarray) -> np.ndarray:
 
 def draw_verify(poisoned: Watched, natural: Watched) -> None:
     """Draw the odds against the given label at the epoch of verification."""
-    label, false = poisoned.proposals[0].label, natural.proposals[0].label
+    label, false = poisoned.suspects[0].label, natural.suspects[0].label
     y_test = poisoned.experiment.y_test
     rows = [
         (
@@ -312,11 +352,12 @@ def draw_ledger(seen: Watched, undefended: Watched) -> None:
 def main() -> None:
     """Fit three times and draw everything."""
     poisoned = watch(0.1)
-    natural = watch(0.0, alarmed=1)  # no alarm is raised: hold the best group out all the same
-    undefended = watch(0.1, alarmed=0)
+    natural = watch(0.0, forced=1)  # no alarm is raised: hold the best group out all the same
+    undefended = watch(0.1, forced=0)
     IMAGES.mkdir(exist_ok=True)
     draw_counterfactual(poisoned, natural)
     draw_score(poisoned, natural)
+    draw_transfer(poisoned, natural)
     draw_verify(poisoned, natural)
     draw_recover(poisoned)
     draw_ledger(poisoned, undefended)

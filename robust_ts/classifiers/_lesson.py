@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import softmax
 
-from robust_ts.chunks import read
+from robust_ts.chunks import chunk_rows, chunks, read
 from robust_ts.classifiers._base import FitJob
 from robust_ts.defense.candidates import largest_group
 from robust_ts.defense.constants import DefenseConstants
@@ -25,16 +25,14 @@ class Lesson:
 
     Parameters
     ----------
-    proposals, suspects : sequence of Proposal
-        Groups whose pattern carries their label over to other samples: as they were proposed, and
-        drawn anew.
+    suspects : sequence of Proposal
+        Groups whose pattern carries their label over to other samples, drawn anew.
     stamps : dict of int to (ndarray of int, Stamp)
         By label, samples of other classes and what makes them bear the pattern of the group.
     taught : dict of int to float
         By label, the share of these that the network then takes for it.
     """
 
-    proposals: Sequence[Proposal]
     suspects: Sequence[Proposal]
     stamps: dict[int, tuple[np.ndarray, Stamp]]
     taught: dict[int, float]
@@ -51,24 +49,24 @@ class Lesson:
         """Ask the network about the groups that are worth it."""
         given, X, asked = job.data.y, job.data.X, worth_asking(proposals, constants)
         clean, rng = ~members_of(asked, len(given)), np.random.default_rng(seed)
+        cap = min(constants.sample_cap, chunk_rows(X))
         stamps = {}
         for p in asked:
             rows = (p.members, np.flatnonzero(clean & (given != p.label)))
-            group, others = (capped(r, constants.sample_cap, rng) for r in rows)
+            group, others = (capped(r, cap, rng) for r in rows)
             if len(others):
                 stamps[p.label] = others, stamp_of(read(X, group), read(X, others))
         taught = {label: _steered(trainer, label, *stamp) for label, stamp in stamps.items()}
         chosen = [p for p in asked if transferring([p], taught, constants)]
         means = class_means(job, clean) if chosen else np.empty(0)
-        drawn = []
+        suspects = []
         for p in chosen:
             # What hardly steers the network was not learned, and says nothing of single samples.
             learned = taught[p.label] >= constants.blurred and "regroup" not in constants.without
             others = stamps[p.label][0]
-            again = _regrouped(job, trainer, p, means, others, constants, seed) if learned else p
-            drawn.append((p, again))
-        kept = [(p, new) for p, new in drawn if new is not None]
-        return cls([p for p, _ in kept], [new for _, new in kept], stamps, taught)
+            drawn = _regrouped(job, trainer, p, means, others, constants, seed) if learned else p
+            suspects += [drawn] if drawn is not None else []
+        return cls(suspects, stamps, taught)
 
     def unlearned(self, trainer: Trainer, constants: DefenseConstants) -> list[Proposal]:
         """Return the suspects whose pattern steers a network only if it has seen them."""
@@ -122,9 +120,14 @@ def _regrouped(
 
 def _values(job: FitJob, rows: np.ndarray, constants: DefenseConstants, seed: int) -> np.ndarray:
     """Give the values of some samples in which a linear pattern is sought."""
-    X = standardize(read(job.data.X, rows), job.mean.numpy(), job.scale.numpy())
-    values = stretch_padded(X).reshape(len(rows), -1).astype(np.float64)
-    return project(values - values.mean(axis=0), constants.projection, seed)
+    mean, scale = job.mean.numpy(), job.scale.numpy()
+    parts = []
+    for part in chunks(job.data.X, rows):
+        values = stretch_padded(standardize(read(job.data.X, part), mean, scale))
+        values = values.reshape(len(part), -1).astype(np.float64)
+        parts.append(project(values, constants.projection, seed))
+    values = np.concatenate(parts)
+    return values - values.mean(axis=0)
 
 
 def class_means(job: FitJob, samples: np.ndarray) -> np.ndarray:

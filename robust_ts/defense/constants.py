@@ -69,10 +69,10 @@ class DefenseConstants:
     verify_share : float, default=0.4
         Share of the epochs after which the network trained without a group judges it: late enough
         to classify well, early enough that a restart and the recovery still have time.
-    odds : float, default=5.0
+    odds : float, default=8.0
         Least median odds of the best other class against the given one, for a group that just
-        alarms; one that scores twice as much needs half of them, and all need the majority. Natural
-        groups that alarmed reached 2.9, poison mostly 10 and more.
+        alarms; one that scores twice as much needs half of them, and all need the majority. So
+        weighed, natural groups reached 5, poison mostly 12 and more.
     recover_probability : float, default=0.5
         Least probability of the recovered label: likelier than all others together. At 0.8 fewer
         came back, and each one left out costs clean accuracy.
@@ -113,7 +113,7 @@ class DefenseConstants:
     blurred: float = 0.4
     regroup_steps: int = 4
     verify_share: float = 0.4
-    odds: float = 5.0
+    odds: float = 8.0
     recover_probability: float = 0.5
     recover_every: int = 3
     block: int = 64_000

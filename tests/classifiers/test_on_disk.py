@@ -54,11 +54,11 @@ def test_no_part_that_is_read_is_large(cls, tmp_path, monkeypatch):
         return part
 
     from robust_ts import inputs
-    from robust_ts.classifiers import e2abl
-    from robust_ts.defense import recover
+    from robust_ts.classifiers import _lesson, e2abl
+    from robust_ts.defense import patterns
     from robust_ts.training import loop, samples
 
-    for module in (inputs, e2abl, recover, loop, samples):
+    for module in (inputs, e2abl, _lesson, patterns, loop, samples):
         monkeypatch.setattr(module, "read", spy)
     # The batch of prediction is one of many samples in any real set.
     monkeypatch.setitem(loop.predict_batches.__kwdefaults__, "batch_size", 32)
