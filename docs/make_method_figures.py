@@ -23,8 +23,8 @@ from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.evidence import Proposal
 from robust_ts.defense.ridge import kernel_map
 from robust_ts.defense.witnesses import Witnesses
-from robust_ts.evaluation.benchmark import GRIDS
 from robust_ts.evaluation.experiment import Experiment, make_experiment
+from robust_ts.evaluation.grids import GRIDS
 from robust_ts.evaluation.plots import CLEAN, NATURAL, POISONED, UNCERTAIN, _new_figure, plot_losses
 from robust_ts.training import predict_batches
 

@@ -44,6 +44,10 @@ _KEYS = ("X_train", "y_train", "X_test", "y_test")
 _Split = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
+#: What tables call a set of which the file holds something else than the original.
+TITLES = {"CIFAR10": "CIFAR-10 (JPEG)"}
+
+
 class DatasetNotFoundError(ValueError):
     """No place that was searched has a data set of this name."""
 

@@ -34,9 +34,10 @@ def add_commands(commands: Any) -> None:
     )
     bench.add_argument(
         "grid",
-        help="smoke (minutes, bundled data), development, check, public, images; ablation, "
-        "sensitivity (of the proposals alone), ablation-fits, sensitivity-fits; calibration; or "
-        "speed, memory or forecasting",
+        help="smoke (minutes, bundled data), development, check, public; images, images-badnets, "
+        "-unpoisoned, -rates, -clean-label, -all-to-all, -cifar10, -headline (for a card); "
+        "ablation, sensitivity (of the proposals alone), ablation-fits, sensitivity-fits; "
+        "calibration; or speed, memory or forecasting",
     )
     bench.add_argument("--rows", help="results file, JSON lines (default: runs/GRID.jsonl)")
     bench.add_argument("--jobs", type=int, default=1, help="processes of one thread each")
@@ -87,7 +88,7 @@ def _restricted(grid: Any, arguments: argparse.Namespace) -> Any:
 
 
 def _bench(arguments: argparse.Namespace) -> None:
-    from robust_ts.evaluation import ablation, benchmark, calibration, summary
+    from robust_ts.evaluation import ablation, benchmark, calibration, grids, summary
 
     if arguments.grid == "speed":
         _bench_speed(arguments)
@@ -102,12 +103,12 @@ def _bench(arguments: argparse.Namespace) -> None:
         _bench_forecasting(arguments)
         return
     kinds = [
-        (benchmark.GRIDS, benchmark.run_grid, summary.tables),
+        (grids.GRIDS, benchmark.run_grid, summary.tables),
         (ablation.FITS, benchmark.run_grid, ablation.fits_table),
         (ablation.PROPOSALS, ablation.run_grid, ablation.tables),
         (calibration.GRIDS, calibration.run_grid, calibration.tables),
     ]
-    known = {name: (grids[name], run, show) for grids, run, show in kinds for name in grids}
+    known = {name: (of[name], run, show) for of, run, show in kinds for name in of}
     if arguments.grid not in known:
         names = ", ".join([*known, "speed", "memory", "forecasting"])
         raise ValueError(f"Unknown grid {arguments.grid!r}; known: {names}.")

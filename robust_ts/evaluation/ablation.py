@@ -23,8 +23,9 @@ from robust_ts.defense.evidence import Proposal
 from robust_ts.defense.propose import members_of, propose, worth_asking
 from robust_ts.defense.views import feature_views
 from robust_ts.evaluation import benchmark
-from robust_ts.evaluation.benchmark import CLEAN, SMALL, Grid, Run
+from robust_ts.evaluation.benchmark import CLEAN, Grid, Run
 from robust_ts.evaluation.experiment import Experiment
+from robust_ts.evaluation.grids import SMALL
 from robust_ts.evaluation.summary import add_references, overview
 from robust_ts.evaluation.tables import markdown_table
 from robust_ts.evaluation.variants import (

@@ -34,6 +34,11 @@ DEFENSES = ("undefended", "abl", "e2abl-low-loss", "e2abl")
 CLEAN = "clean-trained"
 
 
+def attack_of(mode: str) -> str:
+    """Name what an attack of a mode wants of a test sample: clean and dirty label want the same."""
+    return "all-to-all" if mode == "all-to-all" else "dirty"
+
+
 @dataclass(frozen=True)
 class Grid:
     """What to run: the product of all fields.
@@ -42,6 +47,7 @@ class Grid:
     ----------
     datasets, triggers, backbones, defenses : tuple of str
         Names; see `load_dataset`, `TRIGGERS`, `IMAGE_TRIGGERS`, `BACKBONES` and ``DEFENSES``.
+        The first trigger fits the data where nothing is to be stamped.
     rates : tuple of float
         Poison rates. Rate 0 is run once for all triggers.
     modes : tuple of str
@@ -82,6 +88,10 @@ class Grid:
         ]
         return [*references, *unpoisoned, *attacked]
 
+    def natural(self) -> tuple[tuple[str, str], ...]:
+        """List triggers and attacks, see `attack_of`, whose natural rate the references measure."""
+        return tuple(product(self.triggers, dict.fromkeys(map(attack_of, self.modes))))
+
     def _run(self, d: str, b: str, s: int, defense: str, r: float, mode: str, t: str) -> "Run":
         return Run(d, t, r, mode, b, defense, s, self.max_train, self.settings.get(b, {}))
 
@@ -116,54 +126,6 @@ class Run:
             max_train=self.max_train,
             seed=self.seed,
         )
-
-
-#: Small networks, one setting for each backbone.
-SMALL: dict[str, dict[str, Any]] = {
-    "cnn": {"backbone_params": {"filters": [32, 64, 32]}, "learning_rate": 3e-3},
-    "inception": {"backbone_params": {"filters": 8, "bottleneck": 8, "depth": 3}},
-    "resnet": {"backbone_params": {"filters": [16, 32, 32]}},
-    "image_cnn": {"backbone_params": {"filters": [16, 32, 32]}, "learning_rate": 3e-3},
-}
-_SETS = (
-    *("ItalyPowerDemand", "JapaneseVowels", "SyntheticControl", "PowerCons", "NATOPS"),
-    *("MedicalImages", "PenDigits", "Crop"),
-)
-_CHECK_SETS = (
-    *("Epilepsy", "ArticularyWordRecognition", "SwedishLeaf", "TwoPatterns", "ECG5000"),
-    *("ElectricDevices", "CricketX"),
-)
-
-#: Named grids. ``smoke`` takes minutes with bundled data alone; ``development`` and ``check``
-#: are the two halves of the public sets with small networks and at most 600 training series.
-#: ``images`` holds at most 2000 training images of digits and MNIST.
-GRIDS: dict[str, Grid] = {
-    "smoke": Grid(
-        ("ItalyPowerDemand", "JapaneseVowels"), triggers=("patch", "noise"), settings=SMALL
-    ),
-    "development": Grid(
-        _SETS, rates=(0.0, 0.05, 0.1), seeds=(0, 1, 2), max_train=600, settings=SMALL
-    ),
-    "check": Grid(
-        _CHECK_SETS, rates=(0.0, 0.05, 0.1), seeds=(0, 1, 2), max_train=600, settings=SMALL
-    ),
-    "public": Grid(
-        _SETS + _CHECK_SETS,
-        rates=(0.0, 0.01, 0.05, 0.1),
-        backbones=("cnn", "inception", "resnet"),
-        seeds=(0, 1, 2),
-        max_train=600,
-        settings=SMALL,
-    ),
-    "images": Grid(
-        ("digits", "MNIST"),
-        triggers=("badnets", "image_blend", "wanet"),
-        backbones=("image_cnn",),
-        seeds=(0, 1),
-        max_train=2000,
-        settings=SMALL,
-    ),
-}
 
 
 def make_classifier(defense: str, backbone: str, seed: int, settings: dict[str, Any]) -> Any:
@@ -212,26 +174,31 @@ def describe(run: Run, experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def execute(run: Run, triggers: Iterable[str] = GRID_TRIGGERS) -> list[dict[str, Any]]:
+def execute(
+    run: Run, natural: Sequence[tuple[str, str]] = ((GRID_TRIGGERS[0], "dirty"),)
+) -> list[dict[str, Any]]:
     """Do one run.
 
     Parameters
     ----------
     run : Run
         What to run.
-    triggers : iterable of str
-        For the clean-trained reference: the triggers whose natural rate is measured.
+    natural : sequence of tuple of str
+        For the clean-trained reference: the triggers and attacks whose natural rate is measured,
+        see `Grid.natural`.
 
     Returns
     -------
     list of dict
-        One row; for the reference one row a trigger.
+        One row; for the reference one row a natural rate.
     """
-    torch.set_num_threads(1)
-    experiment = run.experiment(next(iter(triggers)))
+    if not torch.cuda.is_available():  # runs side by side; beside a card there is but one
+        torch.set_num_threads(1)
+    experiment = run.experiment(natural[0][0])
     classifier = make_classifier(run.defense, run.backbone, run.seed, run.settings)
     about = describe(run, experiment)
     measured = experiment.measure(classifier)
+    about["device"] = _device_name(classifier)
     if run.defense != CLEAN:
         if run.trigger == "none":
             measured = {
@@ -239,13 +206,21 @@ def execute(run: Run, triggers: Iterable[str] = GRID_TRIGGERS) -> list[dict[str,
             }
         return [{**about, **measured}]
     rows = []
-    for name in triggers:
+    for name, attack in natural:
         stamp = make_experiment(
             run.dataset, name, rate=0.0, max_train=run.max_train, seed=run.seed
         ).trigger
-        rates = evaluate_backdoor(classifier, experiment.X_test, experiment.y_test, stamp)
-        rows.append({**about, **measured, **rates, "natural_of": name})
+        rates = evaluate_backdoor(
+            classifier, experiment.X_test, experiment.y_test, stamp, experiment.target, attack
+        )
+        rows.append({**about, **measured, **rates, "natural_of": name, "natural_attack": attack})
     return rows
+
+
+def _device_name(classifier: Any) -> str:
+    """Name the card that a classifier was fitted on, or the kind of device."""
+    device = getattr(classifier, "device_", torch.device("cpu"))
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def read_rows(path: str | Path) -> list[dict[str, Any]]:
@@ -270,6 +245,14 @@ def _key(row: dict[str, Any]) -> str:
     return Run(**{name: row[name] for name in Run.__dataclass_fields__}).key
 
 
+#: What tells a row from the others of its run: which natural rate it holds, if any.
+_Part = tuple[str | None, str]
+
+
+def _part(row: dict[str, Any]) -> _Part:
+    return row.get("natural_of"), row.get("natural_attack", "dirty")
+
+
 def run_grid(grid: Grid, path: str | Path, *, n_jobs: int = 1, progress: bool = True) -> int:
     """Do the runs of a grid that are not in the file yet, and append their rows.
 
@@ -289,8 +272,9 @@ def run_grid(grid: Grid, path: str | Path, *, n_jobs: int = 1, progress: bool = 
     int
         Number of runs done.
     """
-    work = partial(execute, triggers=grid.triggers)
-    return do_runs(grid.runs(), work, path, n_jobs=n_jobs, progress=progress)
+    natural = grid.natural()
+    work = partial(execute, natural=natural)
+    return do_runs(grid.runs(), work, path, natural=natural, n_jobs=n_jobs, progress=progress)
 
 
 def do_runs(
@@ -298,6 +282,7 @@ def do_runs(
     work: Callable[[Run], list[dict[str, Any]]],
     path: str | Path,
     *,
+    natural: Sequence[tuple[str, str]] = (),
     n_jobs: int = 1,
     progress: bool = True,
 ) -> int:
@@ -311,21 +296,30 @@ def do_runs(
         Does a run and returns its rows, which hold all fields of the run.
     path, n_jobs, progress
         As in `run_grid`.
+    natural : sequence of tuple of str
+        The natural rates that references must have, as in `execute`: one that lacks some, for
+        it was run for another grid, is fitted again and the rows that lacked are appended.
 
     Returns
     -------
     int
         Number of runs done.
     """
-    done = {_key(row) for row in read_rows(path)}
-    todo = [run for run in runs if run.key not in done]
+    done = {(_key(row), _part(row)) for row in read_rows(path)}
+
+    def is_done(run: Run) -> bool:
+        wanted: Sequence[_Part] = (run.defense == CLEAN and natural) or [(None, "dirty")]
+        return all((run.key, part) in done for part in wanted)
+
+    todo = [run for run in runs if not is_done(run)]
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with Path(path).open("a+b") as file:
         # A line cut short must not swallow the next one.
         if file.tell() and Path(path).read_bytes()[-1:] != b"\n":
             file.write(b"\n")
         for rows in tqdm(_results(todo, work, n_jobs), total=len(todo), disable=not progress):
-            file.writelines(json.dumps(row).encode() + b"\n" for row in rows)
+            new = [row for row in rows if (_key(row), _part(row)) not in done]
+            file.writelines(json.dumps(row).encode() + b"\n" for row in new)
             file.flush()
     return len(todo)
 

@@ -10,7 +10,8 @@ from sklearn.calibration import calibration_curve
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from robust_ts.evaluation import benchmark
-from robust_ts.evaluation.benchmark import CLEAN, SMALL, Grid, Run
+from robust_ts.evaluation.benchmark import CLEAN, Grid, Run
+from robust_ts.evaluation.grids import SMALL
 from robust_ts.evaluation.tables import markdown_table
 
 #: What the suspicion of the method is held against.

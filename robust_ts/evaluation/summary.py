@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from robust_ts.evaluation.benchmark import CLEAN, Grid, rows_of
+from robust_ts.datasets import TITLES
+from robust_ts.evaluation.benchmark import CLEAN, Grid, attack_of, rows_of
 from robust_ts.evaluation.tables import markdown_table
 
 #: An attack counts where the undefended model's net rate is at least this.
@@ -31,16 +32,19 @@ def add_references(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
         One line a run, with ``clean_trained_accuracy``, ``natural_rate``, ``net_rate``,
         ``cost`` (time of fit over the undefended one's on the same data) and ``attacked``.
     """
-    frame = pd.DataFrame(list(rows))
+    # Rows of before the rates of all-to-all were measured do not say which rate theirs is.
+    frame = pd.DataFrame({"natural_attack": "dirty", **row} for row in rows)
     reference = frame[frame.defense == CLEAN]
     accuracy = reference.groupby(_PLACE).clean_accuracy.first().rename("clean_trained_accuracy")
+    stamped = [*_PLACE, "trigger", "natural_attack"]
     natural = (
         reference.rename(columns={"attack_success_rate": "natural_rate"})
         .drop(columns="trigger")
-        .rename(columns={"natural_of": "trigger"})[[*_PLACE, "trigger", "natural_rate"]]
+        .rename(columns={"natural_of": "trigger"})[[*stamped, "natural_rate"]]
     )
     runs = frame[frame.defense != CLEAN].drop(columns="natural_of", errors="ignore")
-    runs = runs.join(accuracy, on=_PLACE).merge(natural, on=[*_PLACE, "trigger"], how="left")
+    runs["natural_attack"] = runs["mode"].map(attack_of)
+    runs = runs.join(accuracy, on=_PLACE).merge(natural, on=stamped, how="left")
     runs["net_rate"] = (runs.attack_success_rate - runs.natural_rate).clip(lower=0)
     plain = runs[runs.defense == "undefended"].set_index([*_CELL, "seed"])
     keys = pd.MultiIndex.from_frame(runs[[*_CELL, "seed"]])
@@ -53,7 +57,7 @@ def add_references(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
 
 
 def tables(grid: Grid, path: str | Path) -> str:
-    """Tabulate the rows of a grid: the defenses in one table, every attack in another.
+    """Tabulate the rows of a grid: the defenses, the unpoisoned sets, and every attack.
 
     Parameters
     ----------
@@ -68,7 +72,10 @@ def tables(grid: Grid, path: str | Path) -> str:
         Markdown.
     """
     runs = add_references(rows_of(grid, path))
-    return f"{overview(runs)}\n\n{details(runs, grid.defenses)}"
+    parts = [overview(runs)]
+    if (runs.rate == 0).any():
+        parts.append(unpoisoned(runs, grid.defenses))
+    return "\n\n".join([*parts, details(runs, grid.defenses)])
 
 
 def overview(runs: pd.DataFrame) -> str:
@@ -83,7 +90,7 @@ def overview(runs: pd.DataFrame) -> str:
     -------
     str
         Markdown. Accuracies over all runs, attack rates over attacked ones (where the
-        undefended model's net rate is at least 50%).
+        undefended model's net rate is at least 50%); seconds of fit and cost are medians.
     """
     lines = []
     for (mode, rate, defense), part in runs.groupby(["mode", "rate", "defense"], sort=True):
@@ -105,9 +112,46 @@ def overview(runs: pd.DataFrame) -> str:
                 "recall %": 100 * hit.get("recall", pd.Series(dtype=float)).mean(),
                 "precision %": 100 * hit.get("precision", pd.Series(dtype=float)).mean(),
                 "false positives %": 100 * flagged.mean(),
+                "seconds": part.seconds.median(),
                 "cost": part.cost.median(),
             }
         )
+    return markdown_table(lines)
+
+
+def unpoisoned(runs: pd.DataFrame, defenses: Iterable[str]) -> str:
+    """Tabulate what the defenses do where there is no attack, mean over seeds.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        From `add_references`.
+    defenses : iterable of str
+        The columns; the undefended model of clean data is the clean-trained one.
+
+    Returns
+    -------
+    str
+        Markdown, one line for each data set and backbone, with the share of samples flagged.
+    """
+    runs = runs[runs.rate == 0]
+    flags = runs.get("false_positive_rate", pd.Series(index=runs.index, dtype=float))
+    judging = set(runs.defense[flags.notna()])  # the others report nothing
+    lines = []
+    for (dataset, backbone), part in runs.groupby(_PLACE[:2], sort=True):
+        line: dict[str, Any] = {
+            "unpoisoned": TITLES.get(dataset, dataset),
+            "backbone": backbone,
+            "seeds": part.seed.nunique(),
+            "CA undefended": _spread(part.groupby("seed").clean_trained_accuracy.first()),
+        }
+        for defense in defenses:
+            own = part.defense == defense
+            if defense != "undefended":
+                line[f"CA {defense}"] = _spread(part.clean_accuracy[own])
+            if defense in judging:
+                line[f"flagged {defense} %"] = f"{100 * flags[part.index][own].mean():.2f}"
+        lines.append(line)
     return markdown_table(lines)
 
 
@@ -129,7 +173,8 @@ def details(runs: pd.DataFrame, defenses: Iterable[str]) -> str:
     lines = []
     for cell, part in runs[runs.rate > 0].groupby(_CELL, sort=True):
         line: dict[str, Any] = dict(zip(_CELL, cell, strict=True))
-        line["rate"] = f"{line['rate']:.0%}"
+        line["dataset"] = TITLES.get(line["dataset"], line["dataset"])
+        line["rate"] = f"{100 * line['rate']:g}%"
         line["seeds"] = part.seed.nunique()
         line["natural"] = 100 * part.natural_rate.mean()
         line["CA clean"] = 100 * part.clean_trained_accuracy.mean()

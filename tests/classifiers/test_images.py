@@ -1,12 +1,14 @@
 """Images through the classifiers: shapes, errors, a user's own image network."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from torch import nn
 
 from robust_ts import ABLClassifier, E2ABLClassifier, NeuralClassifier
+from robust_ts.datasets import list_datasets
 from robust_ts.evaluation.experiment import make_experiment
 
 H, W = 6, 9
@@ -44,6 +46,19 @@ def test_it_learns_images_with_and_without_a_channel_axis(cls, bars):
     expected = deep.predict_proba(X)
     for clf, given in ((deep, X[:, 0]), (flat, X), (flat, X[:, 0])):
         np.testing.assert_array_equal(clf.predict_proba(given), expected)
+
+
+@every_estimator
+def test_bytes_are_read_as_the_numbers_they_are(cls, bars):
+    X, y = bars
+    X = np.clip(40 * X + 60, 0, 255).astype(np.uint8)
+    before = X.copy()
+    clf = quick(cls).fit(X, y)
+    np.testing.assert_array_equal(X, before)
+    floats = X.astype(np.float32)
+    np.testing.assert_array_equal(clf.predict_proba(X), clf.predict_proba(floats))
+    again = quick(cls).fit(floats, y)
+    np.testing.assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
 
 
 @every_estimator
@@ -160,3 +175,19 @@ def test_badnets_on_digits_steers_the_undefended_model_and_not_ours(seed):
     assert ours["clean_accuracy"] >= natural["clean_accuracy"] - 0.03
     assert ours["precision"] >= 0.9
     assert ours["recall"] >= 0.9
+
+
+@pytest.mark.claim
+@pytest.mark.skipif(
+    "MNIST" not in list_datasets(), reason="no images/mnist.npz in the folder of ROBUST_TS_DATA"
+)
+def test_badnets_on_a_cut_of_mnist_steers_the_undefended_model_and_not_ours():
+    whole = make_experiment("MNIST", "badnets", max_train=600)
+    experiment = replace(whole, X_test=whole.X_test[:1000], y_test=whole.y_test[:1000])
+    params = {"backbone_params": {"filters": (8, 16, 16)}, "epochs": 25}
+    undefended, ours = (
+        experiment.measure(quick(cls, **params)) for cls in (NeuralClassifier, E2ABLClassifier)
+    )
+    assert undefended["attack_success_rate"] >= 0.75
+    assert ours["attack_success_rate"] <= 0.05
+    assert ours["clean_accuracy"] >= undefended["clean_accuracy"] - 0.03

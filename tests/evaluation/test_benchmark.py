@@ -5,8 +5,11 @@ import pytest
 from sklearn.dummy import DummyClassifier
 
 from robust_ts import cli
+from robust_ts.attacks import IMAGE_TRIGGERS
+from robust_ts.datasets import load_dataset
 from robust_ts.evaluation import benchmark, summary
 from robust_ts.evaluation.benchmark import CLEAN, Grid, read_rows, rows_of, run_grid
+from robust_ts.evaluation.grids import GRIDS, IMAGE_GRIDS
 from robust_ts.networks import space_axes_of
 
 GRID = Grid(
@@ -81,7 +84,7 @@ def test_summary_without_attacks_says_so(constants, tmp_path):
 
 
 def test_command_prints_the_tables(constants, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(benchmark.GRIDS, "smoke", GRID)
+    monkeypatch.setitem(GRIDS, "smoke", GRID)
     assert cli.main(["bench", "smoke", "--rows", str(tmp_path / "rows.jsonl")]) == 0
     assert "net ASR %" in capsys.readouterr().out
     assert cli.main(["bench", "smok"]) == 1
@@ -89,7 +92,7 @@ def test_command_prints_the_tables(constants, tmp_path, monkeypatch, capsys):
 
 
 def test_command_narrows_the_grid(constants, tmp_path, monkeypatch):
-    monkeypatch.setitem(benchmark.GRIDS, "smoke", GRID)
+    monkeypatch.setitem(GRIDS, "smoke", GRID)
     path = tmp_path / "rows.jsonl"
     narrow = ["--rates", "0.1", "--seeds", "1", "--triggers", "sine", "--defenses", "e2abl"]
     assert cli.main(["bench", "smoke", "--rows", str(path), *narrow]) == 0
@@ -105,17 +108,82 @@ def test_tables_hold_the_runs_of_the_grid_alone(constants, tmp_path):
     assert found == {(CLEAN, 1), ("e2abl", 1)}
 
 
-def test_the_grid_of_images_attacks_images(constants, tmp_path):
-    grid = benchmark.GRIDS["images"]
-    assert all(space_axes_of(name) == 2 for name in grid.backbones)
-    assert set(grid.backbones) <= set(grid.settings)
-    digits = replace(grid, datasets=("digits",), seeds=(0,), defenses=("undefended", "e2abl"))
+def test_a_reference_is_completed_for_another_grid(constants, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    run_grid(replace(GRID, triggers=("patch",)), path, progress=False)
+    before = read_rows(path)
+    constants.clear()
+    run_grid(GRID, path, progress=False)
+    assert constants.count(CLEAN) == 2  # one a seed, for the rate of the sine
+    rows = read_rows(path)
+    assert rows[: len(before)] == before
+    natural = [(r["seed"], r["natural_of"]) for r in rows if r["defense"] == CLEAN]
+    assert sorted(natural) == [(s, t) for s in (0, 1) for t in ("patch", "sine")]
+    assert summary.add_references(rows).query("rate > 0").natural_rate.notna().all()
+    assert run_grid(GRID, path, progress=False) == 0
+
+
+def test_all_to_all_has_a_natural_rate_of_its_own(constants, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    grid = replace(GRID, triggers=("sine",), seeds=(0,), modes=("dirty", "clean", "all-to-all"))
+    run_grid(grid, path, progress=False)
+    runs = summary.add_references(read_rows(path)).query("defense == 'undefended'")
+    natural = runs.set_index("mode").natural_rate
+    # The clean-trained one always says 1: the next class of all samples of class 0.
+    assert natural["all-to-all"] == (load_dataset("ItalyPowerDemand")[3] == 0).mean()
+    assert natural["dirty"] == natural["clean"] == 0
+    # Rows of before say nothing of the attack and are of the dirty label.
+    old = [{k: v for k, v in r.items() if k != "natural_attack"} for r in read_rows(path)]
+    old = [r for r in old if r["mode"] == "dirty"][:1] + [r for r in old if r["defense"] != CLEAN]
+    assert summary.add_references(old).query("mode == 'dirty'").natural_rate.dropna().eq(0).all()
+
+
+def test_tables_show_small_rates_seconds_and_unpoisoned_sets(constants, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    run_grid(replace(GRID, rates=(0.0, 0.045)), path, progress=False)
+    rows = [{**row, "dataset": "CIFAR10"} for row in read_rows(path)]
+    runs = summary.add_references(rows)
+    assert "| CIFAR-10 (JPEG) | cnn      | patch   | 4.5% |" in summary.details(runs, GRID.defenses)
+    header, _, line = summary.unpoisoned(runs, GRID.defenses).splitlines()
+    assert header.startswith("| unpoisoned      | backbone | seeds | CA undefended | CA e2abl")
+    assert line.startswith("| CIFAR-10 (JPEG) | cnn      |     2 |")
+    assert "flagged" not in header  # constant predictions report nothing
+    flagged = runs.assign(false_positive_rate=0.25)
+    assert (
+        summary.unpoisoned(flagged, GRID.defenses).splitlines()[-1].endswith("| 25.00           |")
+    )
+    assert "| seconds | cost |" in summary.overview(runs)
+
+
+def test_the_grids_of_images_attack_images(constants, tmp_path):
+    for name, grid in IMAGE_GRIDS.items():
+        assert set(grid.triggers) <= set(IMAGE_TRIGGERS), name
+        assert all(space_axes_of(backbone) == 2 for backbone in grid.backbones), name
+        assert set(grid.backbones) <= set(grid.settings), name
+    attacks = {trigger for grid in IMAGE_GRIDS.values() for trigger in grid.triggers}
+    assert attacks == set(IMAGE_TRIGGERS)
+    digits = replace(
+        IMAGE_GRIDS["images"], datasets=("digits",), seeds=(0,), defenses=("undefended", "e2abl")
+    )
     run_grid(digits, tmp_path / "rows.jsonl", progress=False)
     rows = read_rows(tmp_path / "rows.jsonl")
-    n = len(grid.triggers)
-    assert len(rows) == n + 1 + 2 * n  # natural rates, unpoisoned, attacked
-    assert {row["natural_of"] for row in rows if row["defense"] == CLEAN} == set(grid.triggers)
+    n = len(digits.triggers)
+    assert len(rows) == n + 2 * n  # natural rates, attacked
+    assert {row["natural_of"] for row in rows if row["defense"] == CLEAN} == set(digits.triggers)
     assert all(row["n_poisoned"] == round(0.1 * row["n_train"]) for row in rows if row["rate"])
+    assert {row["device"] for row in rows} == {"cpu"}
+
+
+def test_the_headline_runs_on_a_small_cut_of_other_images(tmp_path):
+    grid = IMAGE_GRIDS["images-headline"]
+    assert grid.datasets == ("CIFAR10",)
+    assert grid.max_train is None
+    settings = {"wide_resnet": {**grid.settings["wide_resnet"], "epochs": 2}}
+    cut = replace(grid, datasets=("digits",), seeds=(0,), max_train=64, settings=settings)
+    assert run_grid(cut, tmp_path / "rows.jsonl", progress=False) == 4
+    assert "| wide_resnet | badnets | 10%  | dirty |" in summary.tables(
+        cut, tmp_path / "rows.jsonl"
+    )
 
 
 def test_every_named_defense_can_be_built():

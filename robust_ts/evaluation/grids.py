@@ -1,0 +1,99 @@
+"""The named grids of ``robust-ts bench``: what is run, as data."""
+
+from typing import Any
+
+from robust_ts.evaluation.benchmark import Grid
+
+#: Small networks, one setting for each backbone.
+SMALL: dict[str, dict[str, Any]] = {
+    "cnn": {"backbone_params": {"filters": [32, 64, 32]}, "learning_rate": 3e-3},
+    "inception": {"backbone_params": {"filters": 8, "bottleneck": 8, "depth": 3}},
+    "resnet": {"backbone_params": {"filters": [16, 32, 32]}},
+    "image_cnn": {"backbone_params": {"filters": [16, 32, 32]}, "learning_rate": 3e-3},
+}
+_SETS = (
+    *("ItalyPowerDemand", "JapaneseVowels", "SyntheticControl", "PowerCons", "NATOPS"),
+    *("MedicalImages", "PenDigits", "Crop"),
+)
+_CHECK_SETS = (
+    *("Epilepsy", "ArticularyWordRecognition", "SwedishLeaf", "TwoPatterns", "ECG5000"),
+    *("ElectricDevices", "CricketX"),
+)
+
+#: Grids of series. ``smoke`` takes minutes with bundled data alone; ``development`` and ``check``
+#: are the two halves of the public sets with small networks and at most 600 training series.
+SERIES_GRIDS: dict[str, Grid] = {
+    "smoke": Grid(
+        ("ItalyPowerDemand", "JapaneseVowels"), triggers=("patch", "noise"), settings=SMALL
+    ),
+    "development": Grid(
+        _SETS, rates=(0.0, 0.05, 0.1), seeds=(0, 1, 2), max_train=600, settings=SMALL
+    ),
+    "check": Grid(
+        _CHECK_SETS, rates=(0.0, 0.05, 0.1), seeds=(0, 1, 2), max_train=600, settings=SMALL
+    ),
+    "public": Grid(
+        _SETS + _CHECK_SETS,
+        rates=(0.0, 0.01, 0.05, 0.1),
+        backbones=("cnn", "inception", "resnet"),
+        seeds=(0, 1, 2),
+        max_train=600,
+        settings=SMALL,
+    ),
+}
+
+
+def _images(datasets: tuple[str, ...], **changes: Any) -> Grid:
+    """Make a grid for a CPU: a small network, BadNets and at most 2000 images unless changed."""
+    common: dict[str, Any] = {
+        "triggers": ("badnets",),
+        "rates": (0.1,),
+        "backbones": ("image_cnn",),
+        "defenses": ("undefended", "abl", "e2abl"),
+        "seeds": (0, 1, 2),
+        "max_train": 2000,
+        "settings": SMALL,
+    }
+    return Grid(datasets, **{**common, **changes})
+
+
+#: WRN-16-1 on all of CIFAR-10: short enough for a card to do three seeds in minutes.
+_HEADLINE: dict[str, Any] = {
+    "epochs": 40,
+    "batch_size": 256,
+    "learning_rate": 1e-2,
+    "augment": "crop+flip",
+}
+
+#: Grids of images. All but the headline are for a CPU and can share one file of rows. The
+#: headline is for a card.
+IMAGE_GRIDS: dict[str, Grid] = {
+    "images": _images(
+        ("digits", "MNIST"),
+        triggers=(
+            *("badnets", "checkerboard", "image_blend", "image_sine", "watermark", "wanet"),
+            "input_aware",
+        ),
+    ),
+    "images-badnets": _images(("MNIST",)),
+    "images-unpoisoned": _images(("digits", "MNIST", "CIFAR10"), rates=(0.0,)),
+    "images-rates": _images(("MNIST",), rates=(0.005, 0.01, 0.05, 0.1, 0.2, 0.5)),
+    # Half of the target class keeps its label; with and without the perturbation, and the sine,
+    # whose authors attack in this way.
+    "images-clean-label": _images(
+        ("digits", "MNIST"),
+        triggers=("badnets", "image_sine", "label_consistent"),
+        modes=("clean",),
+        rates=(0.05,),
+    ),
+    "images-all-to-all": _images(("digits", "MNIST"), modes=("all-to-all",)),
+    "images-cifar10": _images(("CIFAR10",)),
+    "images-headline": _images(
+        ("CIFAR10",),
+        backbones=("wide_resnet",),
+        max_train=None,
+        settings={"wide_resnet": _HEADLINE},
+    ),
+}
+
+GRIDS: dict[str, Grid] = {**SERIES_GRIDS, **IMAGE_GRIDS}
