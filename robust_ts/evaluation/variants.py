@@ -11,7 +11,7 @@ VARIANT = "e2abl["
 #: Stages and constants that play no part before there is an alarm.
 LATER_STAGES = ("transfer", "regroup", "verify", "recover")
 LATER_CONSTANTS = (
-    *("alarm", "regroup_steps", "trap_share", "verify_share", "odds"),
+    *("alarm", "blurred", "regroup_steps", "trap_share", "verify_share", "odds"),
     *("recover_probability", "recover_every", "low_loss_share"),
 )
 
@@ -22,14 +22,10 @@ ABLATION = ("e2abl", *(f"{VARIANT}without={stage}]" for stage in STAGES))
 _PROPOSING = ("n_landmarks", "ridge", "least_classes", "min_group", "nats", "clear_pattern")
 _ALARMING = ("alarm",)
 _FITTING = (
-    "alarm",
-    "regroup_steps",
-    "verify_share",
-    "odds",
-    "recover_probability",
-    "recover_every",
+    *("alarm", "blurred", "regroup_steps", "verify_share", "odds"),
+    *("recover_probability", "recover_every"),
 )
-_SHARES = ("clear_pattern", "verify_share", "recover_probability")
+_SHARES = ("clear_pattern", "blurred", "verify_share", "recover_probability")
 
 
 def neighbors(name: str) -> tuple[str, ...]:
