@@ -95,18 +95,20 @@ class E2ABLClassifier(BaseNeuralClassifier):
         ledger = Ledger(job.data.y)
         trap, history = _train_trap(job, seeds[1], ledger, constants)
         proposals = self._propose(job, ledger, seeds[2], constants)
-        outcome = _train_all(job, seeds[0], ledger)
+        plain = lesson = None
         suspects: Sequence[Proposal] = proposals
-        lesson = None
         if self.isolation == "groups":
-            lesson = Lesson.of(job, outcome.trainer, proposals, seeds[2], constants)
+            plain = _train_all(job, seeds[0], ledger)
+            lesson = Lesson.of(job, plain.trainer, proposals, seeds[2], constants)
             suspects = lesson.suspects
+        own = Ledger(job.data.y)
+        outcome = None
         if suspects:
-            own = Ledger(job.data.y)
-            without = _train_without(job, seeds[0], suspects, lesson, own, constants)
-            if without is not None:
-                outcome = without
-                ledger.replace("main", own)
+            outcome = _train_without(job, seeds[0], suspects, lesson, own, constants)
+        if outcome is None:
+            outcome = plain or _train_all(job, seeds[0], ledger)
+        else:
+            ledger.replace("main", own)
         self.ledger_ = ledger
         self.report_ = _report(job, outcome, proposals)
         trainer = outcome.trainer
