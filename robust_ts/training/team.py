@@ -1,5 +1,6 @@
 """The processes that train one network together: one, or as many as torchrun has started."""
 
+import atexit
 import contextlib
 import inspect
 import multiprocessing
@@ -138,7 +139,11 @@ class FabricTeam(Team):
             num_nodes=int(os.environ["WORLD_SIZE"]) // n_local,
             strategy=strategy,
         )
+        ours = not torch.distributed.is_initialized()
         self._fabric.launch()
+        if ours:
+            # Threads that still hold tensors while the interpreter ends would abort the process.
+            atexit.register(_part)
         self.rank, self.size = self._fabric.global_rank, self._fabric.world_size
 
     def device(self, device: torch.device) -> torch.device:
@@ -200,6 +205,12 @@ class FabricTeam(Team):
         own = np.array_split(rows, self.size)[self.rank]
         parts = self.each(ask(own) if len(own) else None)
         return np.concatenate([part for part in parts if part is not None])
+
+
+def _part() -> None:
+    """Leave the other processes."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def current_team(device: torch.device) -> Team:
