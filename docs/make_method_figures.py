@@ -16,10 +16,12 @@ from unittest.mock import patch
 import numpy as np
 from matplotlib.lines import Line2D
 from scipy.special import softmax
+from sklearn.decomposition import PCA
 
 from robust_ts import E2ABLClassifier
 from robust_ts.classifiers import _lesson, e2abl
 from robust_ts.defense.constants import DefenseConstants
+from robust_ts.defense.division import two_kinds
 from robust_ts.defense.evidence import Proposal
 from robust_ts.defense.ridge import kernel_map
 from robust_ts.defense.witnesses import Witnesses
@@ -43,9 +45,11 @@ class Watched:
     views: dict[str, np.ndarray] = field(default_factory=dict)
     landmark_seed: int = 0
     proposals: list[Proposal] = field(default_factory=list)
+    points: Any = None
+    taught: dict[int, Any] = field(default_factory=dict)
     suspects: Sequence[Proposal] = ()
-    taught: Any = None
     untaught: dict[int, float] = field(default_factory=dict)
+    weights: dict[int, float] = field(default_factory=dict)
     held: np.ndarray | None = None
     verified: np.ndarray | None = None
     unseen: np.ndarray | None = None
@@ -58,6 +62,12 @@ class Watched:
         return self.experiment.poisoned.mask
 
     @property
+    def best(self) -> list[Proposal]:
+        """The group of each class with the highest score, best first."""
+        best = {p.label: p for p in reversed(self.proposals)}
+        return sorted(best.values(), key=lambda p: -p.score)
+
+    @property
     def labels(self) -> np.ndarray:
         """Given labels, which are 0, 1, ... in this set."""
         return self.experiment.poisoned.y
@@ -66,25 +76,25 @@ class Watched:
 def watch(rate: float, forced: int | None = None) -> Watched:
     """Fit once; ``forced`` overrides how many proposals are held out of the second network."""
     seen = Watched(make_experiment(DATASET, TRIGGER, rate=rate, seed=SEED))
-    real = {name: getattr(e2abl, name) for name in ("search", "Lesson", "_probabilities")}
+    real = {name: getattr(e2abl, name) for name in ("search", "Lesson", "_probabilities", "verify")}
     pattern_of = e2abl.pattern_of
 
     def search(views_of: Any, labels: np.ndarray, *rest: Any) -> list[Proposal]:
-        seen.views, seen.landmark_seed = views_of(np.arange(len(labels))), rest[-1]
+        seen.views, seen.landmark_seed = views_of(np.arange(len(labels))), rest[2]
+        seen.points = rest[3].points(np.arange(len(labels)))
         seen.proposals = real["search"](views_of, labels, *rest)
         return seen.proposals
 
     class Watching:
         @staticmethod
         def of(job: Any, trainer: Any, proposals: Any, seed: int, constants: Any) -> Any:
-            # Asked about every proposal, for the picture; what the fit goes by is asked below.
-            every = replace(constants, alarm=0.0, without=frozenset({"regroup"}))
-            seen.taught = real["Lesson"].of(job, trainer, proposals, seed, every)
-            lesson = real["Lesson"].of(job, trainer, proposals, seed, constants)
+            # Asked about the best group of every class, for the picture.
+            clean = np.ones(len(job.data.y), dtype=bool)
+            rest = clean, _lesson.class_means(job, clean), seed, constants
+            seen.taught = {p.label: _lesson._taught(job, trainer, p, *rest) for p in seen.best}
             if forced is not None:
-                lesson = replace(seen.taught, suspects=seen.proposals[:forced])
-            seen.suspects = lesson.suspects
-            return lesson
+                return _lesson.Lesson([seen.taught[p.label] for p in seen.best[:forced]])
+            return real["Lesson"].of(job, trainer, proposals, seed, constants)
 
     def probabilities(trainer: Any, samples: np.ndarray) -> np.ndarray:
         answers = real["_probabilities"](trainer, samples)
@@ -93,11 +103,13 @@ def watch(rate: float, forced: int | None = None) -> Watched:
             logits = predict_batches(trainer.network.eval(), X, device=trainer.device)
             seen.unseen = softmax(logits, axis=1)
             seen.verified, seen.held = answers, samples
-            seen.untaught = {
-                p.label: _lesson._steered(trainer, p.label, *seen.taught.stamps[p.label])
-                for p in seen.suspects
-            }
+            seen.untaught = {k: taught.steered(trainer) for k, taught in seen.taught.items()}
         return answers
+
+    def verify(answers: Any, contents: Any, labels: Any, left: Any, constants: Any) -> Any:
+        every = real["verify"](answers, contents, labels, left, replace(constants, proof=0.0))
+        seen.suspects, seen.weights = every[::-1], {p.label: p.score for p in every}
+        return real["verify"](answers, contents, labels, left, constants)
 
     def watched_pattern(X: np.ndarray, group: np.ndarray, *rest: Any) -> np.ndarray:
         pattern = pattern_of(X, group, *rest)
@@ -107,6 +119,7 @@ def watch(rate: float, forced: int | None = None) -> Watched:
     settings = GRIDS["smoke"].settings["cnn"]
     seen.classifier = E2ABLClassifier("cnn", **settings, device="cpu", random_state=SEED)
     spies = {"search": search, "Lesson": Watching, "_probabilities": probabilities}
+    spies["verify"] = verify
     with patch.multiple(e2abl, pattern_of=watched_pattern, **spies):
         seen.classifier.fit(seen.experiment.poisoned.X, seen.labels)
     return seen
@@ -146,10 +159,10 @@ def margins(seen: Watched, best: Proposal) -> np.ndarray:
 def draw_counterfactual(poisoned: Watched, natural: Watched) -> None:
     """Draw the margin of every sample of two classes with and without the best group."""
     figure, axes = _new_figure(9.5, 5.3, columns=2)
-    pairs = [margins(seen, seen.proposals[0]) for seen in (poisoned, natural)]
+    pairs = [margins(seen, seen.best[0]) for seen in (poisoned, natural)]
     limits = min(p.min() for p in pairs) - 0.05, max(p.max() for p in pairs) + 0.05
     for ax, seen, (before, after) in zip(axes, (poisoned, natural), pairs, strict=True):
-        best = seen.proposals[0]
+        best = seen.best[0]
         rows = np.flatnonzero(seen.labels == best.label)
         inside = np.isin(rows, best.members)
         for part, marker in ((inside, "o"), (~inside, "x")):
@@ -184,7 +197,7 @@ def draw_score(poisoned: Watched, natural: Watched) -> None:
         heat, bars = axes[first : first + 2]
         values = np.full((n_classes, len(EVIDENCE)), np.nan)
         scores = np.full(n_classes, np.nan)
-        for p in seen.proposals:
+        for p in seen.best:
             values[p.label] = [getattr(p, name) for name in EVIDENCE]
             scores[p.label] = p.score
         heat.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="auto")
@@ -202,34 +215,51 @@ def draw_score(poisoned: Watched, natural: Watched) -> None:
         for k, score in enumerate(scores):
             text = "-" if np.isnan(score) else f"{score:.2f}"
             bars.text(0.98, k, text, ha="right", va="center", fontsize=8.5)
-        alone = CONSTANTS.alarm / CONSTANTS.blurred
-        for level in (CONSTANTS.alarm, alone):
-            bars.axvline(level, color="black", linestyle=":")
         # The score of a class stands in the row of its evidence.
         bars.set(ylim=heat.get_ylim(), xlim=(0, 1), yticks=[], xticks=[0, 1])
         bars.set_title("score", fontsize=11)
-        bars.set_xlabel(f"asked about from {CONSTANTS.alarm:g},\nalarms alone from {alone:g}")
         if is_target.any():
             heat.get_yticklabels()[target].set(color=POISONED, weight="bold")
     save(figure, "score")
+
+
+def draw_embedding(poisoned: Watched, natural: Watched) -> None:
+    """Draw the two kinds that ordinary training makes of a class, with and without poison."""
+    figure, axes = _new_figure(9.5, 4.2, columns=2)
+    target = poisoned.experiment.target
+    for ax, seen, what in zip(axes, (poisoned, natural), ("10% poison", "No poison"), strict=True):
+        rows = np.flatnonzero(seen.labels == target)
+        kind = two_kinds(seen.points[rows], SEED)
+        kind = kind if kind.mean() <= 0.5 else ~kind
+        placed = PCA(2, random_state=SEED).fit_transform(seen.points[rows])
+        for part, marker in ((kind, "o"), (~kind, "x")):
+            color = np.where(seen.mask[rows[part]], POISONED, CLEAN)
+            ax.scatter(*placed[part].T, s=26, c=color, marker=marker, linewidths=1.2)
+        ax.set_title(f"{what}: class {target}, {kind.sum()} of one kind", fontsize=11)
+        ax.set_xlabel("first principal component of what the last layer is given")
+        entries = [("one kind", "x", UNCERTAIN), ("the other", "o", UNCERTAIN)]
+        entries += [("clean", "s", CLEAN), ("poisoned", "s", POISONED)][: 1 + (seen is poisoned)]
+        low, high = ax.get_ylim()
+        ax.set_ylim(low, high + 0.25 * (high - low))
+        legend(ax, entries, loc="upper center", ncols=4)
+    axes[0].set_ylabel("second")
+    save(figure, "embedding")
 
 
 def draw_transfer(poisoned: Watched, natural: Watched) -> None:
     """Draw what share of other samples the pattern of each class's best group steers."""
     figure, axes = _new_figure(9.5, 3.9, columns=2)
     for ax, seen, what in zip(axes, (poisoned, natural), ("10% poison", "No poison"), strict=True):
-        ranked = [p for p in seen.proposals if p.label in seen.taught.stamps]
-        for place, p in enumerate(ranked):
+        for place, p in enumerate(seen.best):
+            taught = seen.taught[p.label]
             color = POISONED if seen.mask[p.members].mean() > 0.5 else NATURAL
-            share = seen.taught.taught[p.label]
-            ax.barh(place, share, color=color, height=0.5)
-            if p.label in seen.untaught:
-                ax.plot(seen.untaught[p.label], place, "|", color="black", markersize=18)
-            worth = p.score * max(share, CONSTANTS.blurred)
-            text = f"score {p.score:.2f}, with transfer {worth:.2f}"
+            ax.barh(place, taught.share, color=color, height=0.5)
+            ax.plot(seen.untaught[p.label], place, "|", color="black", markersize=18)
+            weight = taught.weigh(taught.share, CONSTANTS).score
+            text = f"debt {taught.proposal.debt:.2f}, weight {weight:.3f}"
             ax.text(1.02, place, text, va="center", fontsize=8.5)
-        ax.set_yticks(range(len(ranked)), [f"class {p.label}" for p in ranked])
-        ax.set(xlim=(0, 2.05), ylim=(len(ranked) - 0.4, -0.6), xticks=[0, 0.5, 1])
+        ax.set_yticks(range(len(seen.best)), [f"class {p.label}" for p in seen.best])
+        ax.set(xlim=(0, 2.05), ylim=(len(seen.best) - 0.4, -0.6), xticks=[0, 0.5, 1])
         ax.set_title(f"{what}: best group of each class", fontsize=11)
         ax.set_xlabel("share of others called the class")
     save(figure, "transfer")
@@ -244,17 +274,18 @@ def odds(probabilities: np.ndarray, label: int | np.ndarray) -> np.ndarray:
 
 def draw_verify(poisoned: Watched, natural: Watched) -> None:
     """Draw the odds against the given label at the epoch of verification."""
-    label, false = poisoned.suspects[0].label, natural.suspects[0].label
+    label, false = (seen.suspects[0].label for seen in (poisoned, natural))
+    held = [seen.suspects[0].members for seen in (poisoned, natural)]
     y_test = poisoned.experiment.y_test
     rows = [
         (
-            f"held-out group of class {label},\n10% poison",
-            odds(poisoned.verified[poisoned.held], label),
-            np.where(poisoned.mask[poisoned.held], POISONED, CLEAN),
+            f"group of class {label}, 10% poison:\nweight {poisoned.weights[label]:.2f}, confirmed",
+            odds(poisoned.verified[held[0]], label),
+            np.where(poisoned.mask[held[0]], POISONED, CLEAN),
         ),
         (
-            f"held-out group of class {false},\nno poison (held out by force)",
-            odds(natural.verified[natural.held], false),
+            f"group of class {false}, no poison:\nweight {natural.weights[false]:.2f}, refuted",
+            odds(natural.verified[held[1]], false),
             CLEAN,
         ),
         (
@@ -272,8 +303,7 @@ def draw_verify(poisoned: Watched, natural: Watched) -> None:
         ax.plot([middle] * 2, [height - 0.32, height + 0.32], color="black", linewidth=2)
         text = f"median {middle:.0f}" if middle >= 10 else f"median {middle:.1g}"
         ax.text(middle, height - 0.36, text, ha="right", fontsize=9)
-    ax.axvline(CONSTANTS.odds, color="black", linestyle=":")
-    ax.text(CONSTANTS.odds * 1.15, 2.45, f"confirmed from {CONSTANTS.odds:g}", fontsize=9)
+    ax.axvline(1, color="black", linestyle=":")
     ax.set(xscale="log", ylim=(2.6, -0.6))
     ax.set_yticks(range(len(rows)), [row[0] for row in rows])
     ax.set_xlabel("odds of the best other class against the given label")
@@ -352,11 +382,12 @@ def draw_ledger(seen: Watched, undefended: Watched) -> None:
 def main() -> None:
     """Fit three times and draw everything."""
     poisoned = watch(0.1)
-    natural = watch(0.0, forced=1)  # no alarm is raised: hold the best group out all the same
+    natural = watch(0.0, forced=1)  # hold the best group out, whatever its weight
     undefended = watch(0.1, forced=0)
     IMAGES.mkdir(exist_ok=True)
     draw_counterfactual(poisoned, natural)
     draw_score(poisoned, natural)
+    draw_embedding(poisoned, natural)
     draw_transfer(poisoned, natural)
     draw_verify(poisoned, natural)
     draw_recover(poisoned)

@@ -1,41 +1,93 @@
 """What a network that was trained on all data learned from groups of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import softmax
 
-from robust_ts.chunks import chunk_rows, chunks, read
+from robust_ts.chunks import chunk_rows, read
 from robust_ts.classifiers._base import FitJob
 from robust_ts.defense.candidates import largest_group
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.evidence import Proposal, capped
-from robust_ts.defense.features import project
 from robust_ts.defense.patterns import Stamp, mean_of_real, pattern_of, stamp_of
 from robust_ts.defense.propose import members_of, worth_asking
-from robust_ts.defense.transfer import bearers, regrouped, steered_share, transferring
-from robust_ts.inputs import standardize, stretch_padded
+from robust_ts.defense.transfer import bearers, debt, steered_share
 from robust_ts.training import Trainer
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """What the network that was trained on all data learned from the groups.
+class LearnedByAll:
+    """What the network that was trained on all data learned, see `robust_ts.defense.division`.
+
+    One process asks its own copy of the network.
+    """
+
+    job: FitJob
+    trainer: Trainer
+    means: np.ndarray
+    constants: DefenseConstants
+
+    def points(self, rows: np.ndarray) -> np.ndarray:
+        """Give what it makes of samples just before it decides."""
+        return self.trainer.embed(rows)
+
+    def owing(self, label: int, group: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Tell which samples of a class owe their label to a group's pattern."""
+        given = self.job.data.y
+        pattern = pattern_of(self.job.data.X, group, given[given != label], self.means)
+        less, more = (
+            softmax(self.trainer.ask(rows, less=sign * pattern, together=False), axis=1)
+            for sign in (1, -1)
+        )
+        return bearers(less, more, label, self.constants)
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What the network that was trained on all data learned from one group.
 
     Parameters
     ----------
-    suspects : sequence of Proposal
-        Groups whose pattern carries their label over to other samples, drawn anew.
-    stamps : dict of int to (ndarray of int, Stamp)
-        By label, samples of other classes and what makes them bear the pattern of the group.
-    taught : dict of int to float
-        By label, the share of these that the network then takes for it.
+    proposal : Proposal
+        The group, with its debt and those of its members that are bearing.
+    others : ndarray of int
+        Samples of other classes.
+    stamp : Stamp
+        What makes these bear the pattern of the group.
+    share : float
+        Share of these that the network then takes for the class of the group.
     """
 
-    suspects: Sequence[Proposal]
-    stamps: dict[int, tuple[np.ndarray, Stamp]]
-    taught: dict[int, float]
+    proposal: Proposal
+    others: np.ndarray
+    stamp: Stamp
+    share: float
+
+    def weigh(self, share: float, constants: DefenseConstants) -> Proposal:
+        """Weigh the evidence with the share of other samples that the pattern steers."""
+        factor = constants.factor("transfer", max(0.0, share))
+        factor *= constants.factor("debt", self.proposal.debt)
+        return replace(self.proposal, score=self.proposal.score * factor)
+
+    def steered(self, trainer: Trainer) -> float:
+        """Return the share of other samples that a network takes for the group's class."""
+        answers = trainer.ask(self.others, scale=self.stamp.scale, less=self.stamp.less)
+        return steered_share(answers, self.proposal.label)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What the network that was trained on all data learned from the groups that are suspected.
+
+    Parameters
+    ----------
+    taught : sequence of Taught
+        The groups that alarm, likeliest first; several of a class may share members.
+    """
+
+    taught: Sequence[Taught]
 
     @classmethod
     def of(
@@ -47,90 +99,66 @@ class Lesson:
         constants: DefenseConstants,
     ) -> "Lesson":
         """Ask the network about the groups that are worth it."""
-        given, X, asked = job.data.y, job.data.X, worth_asking(proposals, constants)
-        clean, rng = ~members_of(asked, len(given)), np.random.default_rng(seed)
-        cap = min(constants.sample_cap, chunk_rows(X))
-        stamps = {}
-        for p in asked:
-            rows = (p.members, np.flatnonzero(clean & (given != p.label)))
-            group, others = (capped(r, cap, rng) for r in rows)
-            if len(others):
-                stamps[p.label] = others, stamp_of(read(X, group), read(X, others))
-        taught = {label: _steered(trainer, label, *stamp) for label, stamp in stamps.items()}
-        chosen = [p for p in asked if transferring([p], taught, constants)]
-        means = class_means(job, clean) if chosen else np.empty(0)
-        suspects = []
-        for p in chosen:
-            # What hardly steers the network was not learned, and says nothing of single samples.
-            learned = taught[p.label] >= constants.blurred and "regroup" not in constants.without
-            others = stamps[p.label][0]
-            drawn = _regrouped(job, trainer, p, means, others, constants, seed) if learned else p
-            if drawn is None:  # what steers is a natural direction: the score alone counts
-                drawn, taught[p.label] = p, 0.0
-            suspects.append(drawn)
-        suspects = [p for p in suspects if transferring([p], taught, constants)]
-        return cls(suspects, stamps, taught)
+        asked = worth_asking(proposals, constants)
+        likeliest = list({p.label: p for p in reversed(asked)}.values())
+        clean = ~members_of(likeliest, len(job.data.y))
+        means = class_means(job, clean) if asked else np.empty(0)
+        known = [
+            _taught(job, trainer, proposal, clean, means, seed, constants) for proposal in asked
+        ]
+        return cls(_together([t for t in known if t is not None], job.data.y, constants))
+
+    def suspects(self, constants: DefenseConstants) -> list[Proposal]:
+        """Return the groups that alarm, with the score that they now have."""
+        return [t.weigh(t.share, constants) for t in self.taught]
 
     def unlearned(self, trainer: Trainer, constants: DefenseConstants) -> list[Proposal]:
-        """Return the suspects whose pattern steers a network only if it has seen them."""
-        shares = {
-            p.label: self.taught[p.label] - _steered(trainer, p.label, *self.stamps[p.label])
-            for p in self.suspects
-        }
-        return transferring(self.suspects, shares, constants)
+        """Return them with the score that is left in view of a network that never saw them."""
+        return [t.weigh(t.share - t.steered(trainer), constants) for t in self.taught]
 
 
-def _steered(trainer: Trainer, label: int, others: np.ndarray, stamp: Stamp) -> float:
-    answers = trainer.ask(others, scale=stamp.scale, less=stamp.less)
-    return steered_share(answers, label)
+def _together(
+    taught: Sequence[Taught], labels: np.ndarray, constants: DefenseConstants
+) -> list[Taught]:
+    """Take the groups that alarm, as long as those of a class leave enough of it for training."""
+    weights = [t.weigh(t.share, constants).score for t in taught]
+    held, kept = np.zeros(len(labels), dtype=bool), []
+    for i in np.argsort(weights)[::-1]:
+        proposal = taught[i].proposal
+        own = labels == proposal.label
+        wider = held & own
+        wider[proposal.members] = True
+        if weights[i] < constants.alarm:
+            break
+        if wider.sum() <= largest_group(int(own.sum()), len(labels), constants):
+            held[proposal.members] = True
+            kept.append(taught[i])
+    return kept
 
 
-def _regrouped(
+def _taught(
     job: FitJob,
     trainer: Trainer,
-    p: Proposal,
+    proposal: Proposal,
+    clean: np.ndarray,
     means: np.ndarray,
-    others: np.ndarray,
-    constants: DefenseConstants,
     seed: int,
-) -> Proposal | None:
-    """Draw a group anew by what the network says of its class with and without its pattern.
-
-    Returns the group as it is where too few bear the pattern, None where more do than an attacker
-    may have poisoned.
-    """
-    given = job.data.y
-    rows = np.flatnonzero(given == p.label)
-    largest = largest_group(len(rows), len(given), constants)
-    group = np.empty(0, dtype=int)
-    for step in range(constants.regroup_steps):
-        drawn = group if step else p.members
-        pattern = pattern_of(job.data.X, drawn, given[given != p.label], means)
-        less, more = (softmax(trainer.ask(rows, less=s * pattern), axis=1) for s in (1, -1))
-        found = rows[bearers(less, more, p.label, constants)]
-        if len(found) <= len(group):  # a smaller group tells less of the pattern
-            break
-        if len(found) > largest:
-            return None
-        group = found
-    if len(group) < constants.min_group:
-        return p
-    if len(np.union1d(p.members, group)) > largest:
+    constants: DefenseConstants,
+) -> Taught | None:
+    """Ask a network about a group; None where there is nothing to put its pattern on."""
+    given, X, label = job.data.y, job.data.X, proposal.label
+    rng, cap = np.random.default_rng(seed), min(constants.sample_cap, chunk_rows(job.data.X))
+    rows = (proposal.members, np.flatnonzero(clean & (given != label)))
+    group, others = (capped(r, cap, rng) for r in rows)
+    if not len(others):
         return None
-    values = _values(job, np.concatenate([rows, others]), constants, seed)
-    return regrouped(p, group, rows, values, constants)
-
-
-def _values(job: FitJob, rows: np.ndarray, constants: DefenseConstants, seed: int) -> np.ndarray:
-    """Give the values of some samples in which a linear pattern is sought."""
-    mean, scale = job.mean.numpy(), job.scale.numpy()
-    parts = []
-    for part in chunks(job.data.X, rows):
-        values = stretch_padded(standardize(read(job.data.X, part), mean, scale))
-        values = values.reshape(len(part), -1).astype(np.float64)
-        parts.append(project(values, constants.projection, seed))
-    values = np.concatenate(parts)
-    return values - values.mean(axis=0)
+    stamp = stamp_of(read(X, group), read(X, others))
+    own = np.flatnonzero(given == label)
+    owing = LearnedByAll(job, trainer, means, constants).owing(label, proposal.members, own)
+    inside = np.isin(own, proposal.members)
+    proposal = replace(proposal, bearing=own[owing & inside], debt=debt(owing, inside))
+    found = Taught(proposal, others, stamp, 0.0)
+    return replace(found, share=found.steered(trainer))
 
 
 def class_means(job: FitJob, samples: np.ndarray) -> np.ndarray:

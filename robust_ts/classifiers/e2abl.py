@@ -12,7 +12,7 @@ from torch import nn
 
 from robust_ts.chunks import read
 from robust_ts.classifiers._base import BaseNeuralClassifier, FitJob, shares_parameters
-from robust_ts.classifiers._lesson import Lesson, class_means
+from robust_ts.classifiers._lesson import LearnedByAll, Lesson, class_means
 from robust_ts.defense.blocks import search
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.evidence import Proposal
@@ -94,13 +94,15 @@ class E2ABLClassifier(BaseNeuralClassifier):
         constants = self._constants
         ledger = Ledger(job.data.y)
         trap, history = _train_trap(job, seeds[1], ledger, constants)
-        proposals = self._propose(job, ledger, seeds[2], constants)
         plain = lesson = None
-        suspects: Sequence[Proposal] = proposals
         if self.isolation == "groups":
             plain = _train_all(job, seeds[0], ledger)
+            proposals = _propose(job, plain.trainer, seeds[2], constants)
             lesson = Lesson.of(job, plain.trainer, proposals, seeds[2], constants)
-            suspects = lesson.suspects
+            suspects = lesson.suspects(constants)
+        else:
+            proposals = low_loss_groups(ledger.losses("auxiliary")[-1], job.data.y, constants)
+            suspects = proposals
         own = Ledger(job.data.y)
         outcome = None
         if suspects:
@@ -113,25 +115,6 @@ class E2ABLClassifier(BaseNeuralClassifier):
         self.report_ = _report(job, outcome, proposals)
         trainer = outcome.trainer
         return TwoHeadNetwork(trainer.network, trap), History([*history, *trainer.records])
-
-    def _propose(
-        self, job: FitJob, ledger: Ledger, seed: int, constants: DefenseConstants
-    ) -> list[Proposal]:
-        """Return the best group of each class."""
-        labels, n_classes = job.data.y, job.spec.n_classes
-        if self.isolation == "low-loss":
-            return low_loss_groups(ledger.losses("auxiliary")[-1], labels, constants)
-        mean, scale = job.mean.numpy(), job.scale.numpy()
-
-        def load(rows: np.ndarray) -> np.ndarray:
-            return stretch_padded(standardize(read(job.data.X, rows), mean, scale))
-
-        def views(rows: np.ndarray) -> Views:
-            return views_of(load, rows, seed)
-
-        # Many small solves: a second BLAS thread makes them up to fifteen times slower.
-        with threadpool_limits(limits=1, user_api="blas"):
-            return job.team.first(lambda: search(views, labels, n_classes, constants, seed))
 
     def _main_network(self) -> nn.Module:
         assert isinstance(self.network_, TwoHeadNetwork)
@@ -174,6 +157,29 @@ def _train_all(job: FitJob, seed: int, ledger: Ledger) -> _Outcome:
     return _Outcome(trainer)
 
 
+def _propose(
+    job: FitJob, trainer: Trainer, seed: int, constants: DefenseConstants
+) -> list[Proposal]:
+    """Return groups that may be poison, at most a few a class."""
+    mean, scale = job.mean.numpy(), job.scale.numpy()
+
+    def load(rows: np.ndarray) -> np.ndarray:
+        return stretch_padded(standardize(read(job.data.X, rows), mean, scale))
+
+    def views(rows: np.ndarray) -> Views:
+        return views_of(load, rows, seed)
+
+    learned = None
+    if "embedding" not in constants.without:
+        means = class_means(job, np.ones(len(job.data.y), dtype=bool))
+        learned = LearnedByAll(job, trainer, means, constants)
+    # Many small solves: a second BLAS thread makes them up to fifteen times slower.
+    with threadpool_limits(limits=1, user_api="blas"):
+        return job.team.first(
+            lambda: search(views, job.data.y, job.spec.n_classes, constants, seed, learned)
+        )
+
+
 def _train_without(
     job: FitJob,
     seed: int,
@@ -203,18 +209,20 @@ def _train_without(
         probabilities = _probabilities(trainer, held)
         ledger.amend("main", held, probabilities)
         left = suspects if lesson is None else lesson.unlearned(trainer, constants)
-        confirmed = verify(probabilities, given, left, constants)
+        means = class_means(job, ~held)
+        contents = [_content(trainer, job, p.members, p.label, means) for p in left]
+        confirmed = verify(probabilities, contents, given, left, constants)
         if not confirmed:
             return None
-        bearing, doubtful = (
-            np.isin(np.arange(n), np.concatenate(rows))
-            for rows in ([p.bearing for p in confirmed], [p.doubtful for p in confirmed])
-        )
-        suspect = members_of(confirmed, n) & ~doubtful
+        suspect = members_of(confirmed, n)
+        bearing = np.isin(np.arange(n), np.concatenate([p.bearing for p in confirmed]))
         suspect &= bearing | ~agreeing(probabilities, given, suspect, constants)
-        means = class_means(job, ~held)
+        content = np.zeros_like(probabilities)
         while True:
-            content = _content(trainer, job, confirmed, suspect, means)
+            for p in confirmed:
+                group = p.members[suspect[p.members]]
+                if len(group):
+                    content[group] = _content(trainer, job, group, p.label, means)
             recovery = recover(content, given, suspect, constants)
             done = len(trainer.records)
             if done == job.schedule.epochs:
@@ -234,26 +242,17 @@ def _probabilities(trainer: Trainer, samples: np.ndarray) -> np.ndarray:
 
 
 def _content(
-    trainer: Trainer,
-    job: FitJob,
-    confirmed: Sequence[Proposal],
-    suspect: np.ndarray,
-    means: np.ndarray,
+    trainer: Trainer, job: FitJob, group: np.ndarray, label: int, means: np.ndarray
 ) -> np.ndarray:
-    """Ask the network about the suspects without the pattern that their group shares."""
-    out = np.zeros((len(suspect), job.spec.n_classes))
-    for proposal in confirmed:
-        group = proposal.members[suspect[proposal.members]]
-        if not len(group):
-            continue
-        others = job.data.y[job.data.y != proposal.label]
-        # First as if drawn from all other classes alike, then from those that were recognized.
-        assigned = others
-        for _ in range(2):
-            pattern = pattern_of(job.data.X, group, assigned, means)
-            out[group] = softmax(trainer.ask(group, less=pattern), axis=1)
-            assigned = out[group].argmax(axis=1)
-    return out
+    """Ask the network about members of a group without the pattern that they share."""
+    others = job.data.y[job.data.y != label]
+    # First as if drawn from all other classes alike, then from those that were recognized.
+    assigned = others
+    for _ in range(2):
+        pattern = pattern_of(job.data.X, group, assigned, means)
+        content: np.ndarray = softmax(trainer.ask(group, less=pattern), axis=1)
+        assigned = content.argmax(axis=1)
+    return content
 
 
 def _report(job: FitJob, outcome: _Outcome, proposals: Sequence[Proposal]) -> PoisonReport:

@@ -36,8 +36,7 @@ def add_commands(commands: Any) -> None:
         "grid",
         help="smoke (minutes, bundled data), development, check, public; images, images-badnets, "
         "-unpoisoned, -rates, -clean-label, -all-to-all, -cifar10, -headline (for a card); "
-        "ablation, sensitivity (of the proposals alone), ablation-fits, sensitivity-fits; "
-        "calibration; or speed, memory or forecasting",
+        "ablation, sensitivity; calibration; or speed, memory or forecasting",
     )
     bench.add_argument("--rows", help="results file, JSON lines (default: runs/GRID.jsonl)")
     bench.add_argument("--jobs", type=int, default=1, help="processes of one thread each")
@@ -88,7 +87,7 @@ def _restricted(grid: Any, arguments: argparse.Namespace) -> Any:
 
 
 def _bench(arguments: argparse.Namespace) -> None:
-    from robust_ts.evaluation import ablation, benchmark, calibration, grids, summary
+    from robust_ts.evaluation import benchmark, calibration, grids, summary
 
     if arguments.grid == "speed":
         _bench_speed(arguments)
@@ -104,8 +103,7 @@ def _bench(arguments: argparse.Namespace) -> None:
         return
     kinds = [
         (grids.GRIDS, benchmark.run_grid, summary.tables),
-        (ablation.FITS, benchmark.run_grid, ablation.fits_table),
-        (ablation.PROPOSALS, ablation.run_grid, ablation.tables),
+        (grids.STUDY_GRIDS, benchmark.run_grid, summary.one_line_each),
         (calibration.GRIDS, calibration.run_grid, calibration.tables),
     ]
     known = {name: (of[name], run, show) for of, run, show in kinds for name in of}

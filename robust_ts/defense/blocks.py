@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from robust_ts.defense.constants import DefenseConstants
+from robust_ts.defense.division import Learned, LearnedOfPart
 from robust_ts.defense.evidence import Proposal
 from robust_ts.defense.features import Views
 from robust_ts.defense.propose import propose
@@ -18,8 +19,9 @@ def search(
     n_classes: int,
     constants: DefenseConstants,
     seed: int = 0,
+    learned: Learned | None = None,
 ) -> list[Proposal]:
-    """Propose a group a class.
+    """Propose a group a class, or a few where a network is asked.
 
     More samples than ``constants.block`` are split at random into blocks, every class alike, which
     are searched on their own; the best groups of a class in all blocks together are its group, with
@@ -37,19 +39,23 @@ def search(
         Constants of the method.
     seed : int, default=0
         Seed of blocks, landmarks, projection, clusters and samples of reference.
+    learned : Learned, optional
+        What a network that was trained on everything learned.
 
     Returns
     -------
     list of Proposal
-        Best first, at most one a class.
+        Best first; at most one a class if there are several blocks.
     """
     proposed: list[list[Proposal]] = []
     for rows in split(labels, constants.block, seed):
-        found = propose(views_of(rows), labels[rows], n_classes, constants, seed)
+        part = None if learned is None else LearnedOfPart(learned, rows)
+        found = propose(views_of(rows), labels[rows], n_classes, constants, seed, part)
         proposed.append([_placed(p, rows) for p in found])
     if len(proposed) == 1:
         return proposed[0]
-    parts = [[p for block in proposed for p in block if p.label == k] for k in range(n_classes)]
+    best = [list({p.label: p for p in reversed(block)}.values()) for block in proposed]
+    parts = [[p for block in best for p in block if p.label == k] for k in range(n_classes)]
     return sorted((_joined(p) for p in parts if p), key=lambda p: -p.score)
 
 
@@ -66,12 +72,12 @@ def split(labels: np.ndarray, size: int, seed: int = 0) -> list[np.ndarray]:
 
 def _placed(proposal: Proposal, rows: np.ndarray) -> Proposal:
     """Give the members of a group their numbers among all samples."""
-    return replace(proposal, members=rows[proposal.members], doubtful=rows[proposal.doubtful])
+    return replace(proposal, members=rows[proposal.members])
 
 
 def _joined(parts: Sequence[Proposal]) -> Proposal:
     """Make one group of those of several blocks, with their mean evidence."""
-    groups = ("members", "doubtful", "bearing")
+    groups = ("members", "bearing")
     joined: dict[str, Any] = {
         name: np.sort(np.concatenate([getattr(p, name) for p in parts])) for name in groups
     }

@@ -12,7 +12,7 @@ VIEWS = ("raw", "smooth", "local", "global", "halves")
 STAGES = (
     *EVIDENCE,
     *("weights", *VIEWS, "refinement"),
-    *("redraw", "transfer", "regroup", "verify", "recover"),
+    *("embedding", "transfer", "debt", "verify", "recover"),
 )
 
 
@@ -48,31 +48,19 @@ class DefenseConstants:
         Dimensions in which the cohesion of a group is tested; bounds its cost.
     sample_cap : int, default=1500
         Reference samples a test looks at; bounds its cost, more changes nothing.
-    clear_pattern : float, default=0.8
-        Cohesion (an area of 0.9) from which a group is redrawn along its own pattern. Above, this
-        lifts its precision to 0.9 to 1; below, the pattern is no better a guide than the group.
-    doubt : float, default=0.1
-        How far the pattern must speak against a member before it leaves a group that is redrawn
-        (the sides lie 1 apart): poison that stays in training teaches the trigger.
     nats : float, default=20.0
         Log likelihood ratio of a member, mixture of the other classes against one class, that
         counts half: there, one account is e**20 times as likely as the other.
-    alarm : float, default=0.07
-        Least score of a group, times the share of other samples that its pattern steers, from which
-        it is held out. The best natural groups of unpoisoned sets lay at 0.00 to 0.07.
-    blurred : float, default=0.4
-        What the share counts at least: the pattern of a group that holds clean samples as well, or
-        not all of the poison, may not steer. A score of 0.175 alarms by itself. Below this share
-        the network says nothing of single samples.
-    regroup_steps : int, default=4
-        How often a group and its pattern are drawn anew by the network that saw it.
+    alarm : float, default=0.01
+        Least weight of a group to be held out: its score, times the share of other samples that its
+        pattern steers, times its debt. Bounds the cost: half of the unpoisoned sets stay below.
     verify_share : float, default=0.4
         Share of the epochs after which the network trained without a group judges it: late enough
         to classify well, early enough that a restart and the recovery still have time.
-    odds : float, default=8.0
-        Least median odds of the best other class against the given one, for a group that just
-        alarms; one that scores twice as much needs half of them, and all need the majority. So
-        weighed, natural groups reached 5, poison mostly 12 and more.
+    proof : float, default=0.06
+        Least weight of a group to be confirmed: that weight, with what is left of the share in a
+        network that never saw the group, times the spread of its contents, times the fourth root
+        of that network's odds against its label. Natural groups mostly stayed below 0.05.
     recover_probability : float, default=0.5
         Least probability of the recovered label: likelier than all others together. At 0.8 fewer
         came back, and each one left out costs clean accuracy.
@@ -84,11 +72,12 @@ class DefenseConstants:
     low_loss_share : float, default=0.05
         Share of all samples that the low-loss isolation proposes. Used for comparison only.
     without : frozenset of str, default=frozenset()
-        What is left out, for the ablation: names among `STAGES`. A factor of the evidence counts
-        as 1; without ``"weights"`` all views weigh the same; without ``"refinement"`` few classes
-        are not split; without ``"transfer"`` the score alone counts; without ``"regroup"`` a group
-        stays as it was proposed; without ``"verify"`` what is held out is believed to be poison;
-        without ``"recover"`` it stays out for good.
+        What is left out, for the ablation: names among `STAGES`. A factor of the evidence, or of
+        what the network says of a group (``"transfer"``, ``"debt"``), counts as 1; without
+        ``"weights"`` all views weigh the same; without ``"refinement"`` few classes are not split;
+        without ``"embedding"`` the network that was trained on everything adds no groups; without
+        ``"verify"`` what is held out is believed to be poison; without ``"recover"`` it stays out
+        for good.
 
     Raises
     ------
@@ -106,14 +95,10 @@ class DefenseConstants:
     least_classes: int = 4
     projection: int = 256
     sample_cap: int = 1500
-    clear_pattern: float = 0.8
-    doubt: float = 0.1
     nats: float = 20.0
-    alarm: float = 0.07
-    blurred: float = 0.4
-    regroup_steps: int = 4
+    alarm: float = 0.01
     verify_share: float = 0.4
-    odds: float = 8.0
+    proof: float = 0.06
     recover_probability: float = 0.5
     recover_every: int = 3
     block: int = 64_000

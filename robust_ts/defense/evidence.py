@@ -34,8 +34,9 @@ class Proposal:
         How well one pattern tells the group from the other classes.
     score : float
         ``contradiction * diversity**2 * sqrt(agreement) * mixture * cohesion``, 0 to 1.
-    doubtful : ndarray of int
-        Members that may be clean: they are held out only until the group is verified.
+    debt : float
+        How far the group, and only the group, owes its label to its pattern, so a network said that
+        saw them: 1/2 where it said nothing.
     bearing : ndarray of int
         Members that owe their label to the pattern, so a network said that saw them: they do not
         come back where another one agrees with the label.
@@ -49,7 +50,7 @@ class Proposal:
     mixture: float
     cohesion: float
     score: float
-    doubtful: np.ndarray = field(default_factory=lambda: np.array([], dtype=int))
+    debt: float = 1.0
     bearing: np.ndarray = field(default_factory=lambda: np.array([], dtype=int))
 
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from robust_ts.defense.candidates import candidates, largest_group, two_means
 from robust_ts.defense.constants import DefenseConstants
-from robust_ts.defense.evidence import Judge, Proposal, capped
+from robust_ts.defense.division import Learned, divisions, settled
+from robust_ts.defense.evidence import Judge, Proposal
 from robust_ts.defense.features import Views, features_of
-from robust_ts.defense.statistics import purified
 from robust_ts.defense.witnesses import Witnesses, refined_labels
 
 #: Views of the whole sample from which the two-means starts are drawn.
@@ -26,6 +26,7 @@ def propose(
     n_classes: int,
     constants: DefenseConstants,
     seed: int = 0,
+    learned: Learned | None = None,
 ) -> list[Proposal]:
     """Return the best group of each class, best first.
 
@@ -41,11 +42,14 @@ def propose(
         Constants of the method.
     seed : int, default=0
         Seed of landmarks, projection, clusters and samples of reference.
+    learned : Learned, optional
+        What a network that was trained on everything learned.
 
     Returns
     -------
     list of Proposal
-        At most one a class.
+        At most one a class; where a network is asked a few: what `divisions` gives, and what the
+        samples that owe their label to the pattern of the likeliest settle on.
     """
     maps, values = features_of(views, constants, seed)
     whole = [maps[name] for name in WHOLE_VIEWS if name in maps]
@@ -75,27 +79,35 @@ def propose(
         for group in candidates(witnesses, column, starts, constants):
             new = judge.weigh(group, best)
             best = new if best is None or new.score > best.score else best
-        if best:
-            best = replace(best, label=label)
-            proposals.append(_redrawn(best, labels, values, constants, seed))
+        found = [best] if best else []
+        if learned is not None:
+            found = _asked(found, label, rows, learned, judge, len(labels), seed)
+        proposals += [replace(p, label=label) for p in found]
     return sorted(proposals, key=lambda p: -p.score)
 
 
-def _redrawn(
-    best: Proposal, labels: np.ndarray, values: np.ndarray, constants: DefenseConstants, seed: int
-) -> Proposal:
-    """Redraw a group along its own pattern, where that is clear; the evidence stays."""
-    rows = np.flatnonzero(labels == best.label)
-    others = capped(
-        np.flatnonzero(labels != best.label), constants.sample_cap, np.random.default_rng(seed)
-    )
-    if "redraw" in constants.without or best.cohesion < constants.clear_pattern:
-        return best
-    group = purified(values, best.members, rows, others, constants.doubt)
-    shared = len(np.intersect1d(group, best.members)) / len(np.union1d(group, best.members))
-    if shared < 0.5 or len(group) > largest_group(len(rows), len(labels), constants):
-        return best  # another group than the one the evidence is about
-    return replace(best, members=group)
+def _asked(
+    found: list[Proposal],
+    label: int,
+    rows: np.ndarray,
+    learned: Learned,
+    judge: Judge,
+    n_samples: int,
+    seed: int,
+) -> list[Proposal]:
+    """Add the groups that a network knows of a class to what was found."""
+    constants, points = judge.constants, learned.points(rows)
+    known = [p.members for p in found]
+    known += divisions(rows, known, points, constants, n_samples, seed)
+    groups = {g.tobytes(): judge.weigh(g) for g in known}
+    likeliest = max(groups.values(), key=lambda p: p.score, default=None)
+    if likeliest and likeliest.score >= constants.alarm:
+        owing = learned.owing(label, likeliest.members, rows)
+        group = rows[settled(points, owing)]
+        largest = largest_group(len(rows), n_samples, constants)
+        if constants.min_group <= len(group) <= largest and group.tobytes() not in groups:
+            groups[group.tobytes()] = judge.weigh(group)
+    return list(groups.values())
 
 
 def worth_asking(proposals: Sequence[Proposal], constants: DefenseConstants) -> list[Proposal]:
@@ -120,7 +132,8 @@ def low_loss_groups(
     Returns
     -------
     list of Proposal
-        The lowest ``low_loss_share`` of all samples, one group a class, which just alarms.
+        The lowest ``low_loss_share`` of all samples, one group a class; to be confirmed, each needs
+        no more than the majority of a network that never saw it.
 
     References
     ----------
@@ -129,7 +142,7 @@ def low_loss_groups(
     size = max(1, round(constants.low_loss_share * len(losses)))
     lowest = np.sort(np.argsort(losses, kind="stable")[:size])
     return [
-        Proposal(int(k), lowest[labels[lowest] == k], 1.0, 1.0, 1.0, 1.0, 1.0, constants.alarm)
+        Proposal(int(k), lowest[labels[lowest] == k], 1.0, 1.0, 1.0, 1.0, 1.0, constants.proof)
         for k in np.unique(labels[lowest])
     ]
 

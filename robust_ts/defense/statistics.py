@@ -1,7 +1,5 @@
 """What distinguishes a poisoned group from a natural part of its class."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from scipy.stats import rankdata
 
@@ -68,44 +66,34 @@ def agreement(scores: np.ndarray, weights: np.ndarray, label: int) -> float:
     return float((alike - chance) / max(weights.sum() ** 2 - (weights**2).sum(), 1e-12))
 
 
-def pattern_scores(
-    values: np.ndarray, parts: Sequence[np.ndarray], asked: np.ndarray | None = None
-) -> np.ndarray:
+def pattern_scores(values: np.ndarray, group: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Score how much each sample bears the linear pattern of a group, leaving itself out.
 
     Parameters
     ----------
     values : ndarray of shape (n_samples, n_features)
         Raw values or a projection of them.
-    parts : sequence of ndarray of int
-        The group, then one or more sets it is held against; group and opposition weigh the same.
-    asked : ndarray of int, optional
-        Other samples to score, in no part.
+    group, others : ndarray of int
+        The group, and what it is held against; both weigh the same.
 
     Returns
     -------
-    ndarray of shape (sum of the lengths of ``parts`` and ``asked``,)
-        Scores of a ridge, leave-one-out for the parts, positive on the side of the group.
+    ndarray of shape (n_of_group + n_others,)
+        Scores of a ridge without the sample itself, positive on the side of the group.
     """
-    rows, size = np.concatenate(parts), len(parts[0])
-    shares = [1.0, *[1 / (len(parts) - 1)] * (len(parts) - 1)]
-    weights = np.concatenate(
-        [np.full(len(p), s / len(p)) for p, s in zip(parts, shares, strict=True)]
-    )
-    target = np.where(np.arange(len(rows)) < size, 0.5, -0.5)
-    part = values[rows]
-    bias = np.full((len(rows), 1), np.sqrt((part**2).sum(axis=1).mean()))
+    sizes = [len(group), len(others)]
+    weights = np.repeat([1 / size for size in sizes], sizes)
+    target = np.repeat([0.5, -0.5], sizes)
+    part = values[np.concatenate([group, others])]
+    bias = np.full((len(part), 1), np.sqrt((part**2).sum(axis=1).mean()))
     part = np.concatenate([part, bias], axis=1)
     gram = (part * weights[:, None]).T @ part
     gram += 1e-2 * np.trace(gram) / len(gram) * np.eye(len(gram))
     half = np.linalg.solve(gram, part.T)
     fitted = part @ (half @ (weights * target))
     leverage = weights * np.einsum("ij,ji->i", part, half)
-    alone = (fitted - leverage * target) / np.maximum(1 - leverage, 1e-3)
-    if asked is None:
-        return alone
-    new = np.concatenate([values[asked], np.full((len(asked), 1), bias[0, 0])], axis=1)
-    return np.concatenate([alone, new @ (half @ (weights * target))])
+    alone: np.ndarray = (fitted - leverage * target) / np.maximum(1 - leverage, 1e-3)
+    return alone
 
 
 def cohesion(values: np.ndarray, group: np.ndarray, others: np.ndarray) -> float:
@@ -128,47 +116,7 @@ def cohesion(values: np.ndarray, group: np.ndarray, others: np.ndarray) -> float
         `smoothed_share`, mapped to 0 (chance) .. 1.
     """
     size = len(group)
-    ranks = rankdata(pattern_scores(values, [group, others]))
+    ranks = rankdata(pattern_scores(values, group, others))
     area = (ranks[:size].sum() - size * (size + 1) / 2) / (size * len(others))
     smoothed = (area * size + 1) / (size + 2)
     return float(max(0.0, 2 * smoothed - 1))
-
-
-def purified(
-    values: np.ndarray,
-    group: np.ndarray,
-    rows: np.ndarray,
-    others: np.ndarray,
-    doubt: float = 0.0,
-    n_steps: int = 3,
-) -> np.ndarray:
-    """Redraw a group along its own pattern: drop members without it, add samples that bear it.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_samples, n_features)
-        Raw values or a projection of them.
-    group, rows, others : ndarray of int
-        The group, all samples of its class, and samples of other classes.
-    doubt : float, default=0
-        A member stays unless the pattern speaks against it by more than this; the sides of the
-        ridge lie 1 apart.
-    n_steps : int, default=3
-        Most steps.
-
-    Returns
-    -------
-    ndarray of int
-        The new group; the old one where too little is left on either side.
-    """
-    for _ in range(n_steps):
-        rest = rows[~np.isin(rows, group)]
-        if min(len(group), len(rest)) < 2:
-            break
-        scores = pattern_scores(values, [group, rest, others])[: len(rows)]
-        bears = scores > np.repeat([-doubt, 0.0], [len(group), len(rest)])
-        new = np.sort(np.concatenate([group, rest])[bears])
-        if np.array_equal(new, group):
-            break
-        group = new
-    return group

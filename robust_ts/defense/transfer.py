@@ -1,17 +1,15 @@
 """Ask a network that was trained on everything what it learned from a group."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-
 import numpy as np
 
 from robust_ts.defense.constants import DefenseConstants
-from robust_ts.defense.evidence import Proposal
-from robust_ts.defense.statistics import cohesion, pattern_scores
 
 
 def steered_share(answers: np.ndarray, label: int) -> float:
     """Return the share of samples that a network takes for ``label``.
+
+    A backdoor steers whatever bears its trigger to the target. The pattern of a natural part of a
+    class, put on other contents, does so less, or also in a network that never saw that part.
 
     Parameters
     ----------
@@ -21,40 +19,6 @@ def steered_share(answers: np.ndarray, label: int) -> float:
         Class of the group.
     """
     return float((answers.argmax(axis=1) == label).mean())
-
-
-def transferring(
-    proposals: Sequence[Proposal], shares: Mapping[int, float], constants: DefenseConstants
-) -> list[Proposal]:
-    """Return the proposals whose pattern carries their label over to other samples.
-
-    A backdoor does so: whatever bears the trigger is called the target. The pattern of a natural
-    part of a class, put on other contents, hardly does.
-
-    Parameters
-    ----------
-    proposals : sequence of Proposal
-        At most one a class.
-    shares : mapping of int to float
-        By label, the `steered_share` of a network that saw the group, or how much more it is than
-        that of one that did not.
-    constants : DefenseConstants
-        Constants of the method.
-
-    Returns
-    -------
-    list of Proposal
-        Those of which score times share is ``constants.alarm`` or more; their new score.
-    """
-    weighed = [
-        replace(
-            p,
-            score=p.score * constants.factor("transfer", max(constants.blurred, shares[p.label])),
-        )
-        for p in proposals
-        if p.label in shares
-    ]
-    return [p for p in weighed if p.score >= constants.alarm]
 
 
 def bearers(
@@ -81,43 +45,20 @@ def bearers(
     return (other >= constants.recover_probability) & (more.argmax(axis=1) == label)
 
 
-def regrouped(
-    proposal: Proposal,
-    owing: np.ndarray,
-    rows: np.ndarray,
-    values: np.ndarray,
-    constants: DefenseConstants,
-) -> Proposal:
-    """Join a group with the samples that owe their label to its pattern.
+def debt(owing: np.ndarray, inside: np.ndarray) -> float:
+    """Return how far a group, and only the group, owes its label to its pattern.
 
     Parameters
     ----------
-    proposal : Proposal
+    owing : ndarray of bool of shape (n_of_class,)
+        The `bearers` of the pattern.
+    inside : ndarray of bool of shape (n_of_class,)
         The group.
-    owing : ndarray of int
-        The samples, of the same class; `bearers`.
-    rows : ndarray of int of shape (n_of_class,)
-        All samples of the class, ascending.
-    values : ndarray of shape (n_of_class + n_others, n_features)
-        Raw values, or a projection of them, of these and of samples of other classes.
-    constants : DefenseConstants
-        Constants of the method.
 
     Returns
     -------
-    Proposal
-        Where one linear pattern tells ``owing`` from other classes clearly, it says of every member
-        whether it bears it; else it is only known of ``owing``.
+    float
+        Share of the group that owes less share of the rest, mapped to 0 .. 1: one half where the
+        network says nothing of single samples, below where the pattern is that of the class.
     """
-    members = np.union1d(proposal.members, owing)
-    inside = np.isin(rows, members)
-    group, asked = np.searchsorted(rows, owing), np.searchsorted(rows, np.setdiff1d(members, owing))
-    rest, others = np.flatnonzero(~inside), np.arange(len(rows), len(values))
-    if cohesion(values, group, others) < constants.clear_pattern or not len(rest):
-        return replace(proposal, members=members, bearing=owing)
-    scores = pattern_scores(values, [group, rest, others], asked)
-    scores = np.concatenate([scores[: len(group)], scores[len(scores) - len(asked) :]])
-    bearing = np.sort(rows[np.concatenate([group, asked])[scores > -constants.doubt]])
-    return replace(
-        proposal, members=members, bearing=bearing, doubtful=np.setdiff1d(members, bearing)
-    )
+    return float((1 + owing[inside].mean() - owing[~inside].mean()) / 2)

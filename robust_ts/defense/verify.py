@@ -1,8 +1,10 @@
 """Ask a network that never saw a group whether the group's labels hold."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+from scipy.stats import entropy
 
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.evidence import Proposal
@@ -31,41 +33,80 @@ def label_odds(probabilities: np.ndarray, label: int, members: np.ndarray) -> fl
     return float(np.median(other / np.maximum(probabilities[members, label], 1e-12)))
 
 
+def spread(content: np.ndarray, labels: np.ndarray, label: int) -> float | None:
+    """Return how evenly the contents of a group spread over the other classes.
+
+    Parameters
+    ----------
+    content : ndarray of shape (n_members, n_classes)
+        Probabilities of the members without the pattern of their group.
+    labels : ndarray of shape (n_samples,)
+        Given labels.
+    label : int
+        Given class of the members.
+
+    Returns
+    -------
+    float or None
+        Entropy of their best other classes over that of the other classes themselves, at most 1;
+        None where there is one other class.
+    """
+    found = np.where(np.arange(content.shape[1]) == label, -np.inf, content).argmax(axis=1)
+    usual = entropy(np.bincount(labels[labels != label]))
+    return float(min(1.0, entropy(np.bincount(found)) / usual)) if usual > 0 else None
+
+
 def verify(
     probabilities: np.ndarray,
+    content: Sequence[np.ndarray],
     labels: np.ndarray,
     proposals: Sequence[Proposal],
     constants: DefenseConstants,
 ) -> list[Proposal]:
     """Return the proposals that the network confirms as a whole.
 
-    What the proposal says and what the network says are weighed together: a group that just
-    alarms needs odds of ``constants.odds``, one that scores twice as much half of them, and any the
-    majority.
+    What was found so far and what the network says are weighed together, the odds by their fourth
+    root: a network may be sure of the wrong class, of poison as of a natural group it never saw.
+    Where there is one other class, and contents cannot spread, the square of the share of members
+    that owe their label to the pattern, less that of the rest of the class, stands in.
 
     Parameters
     ----------
     probabilities : ndarray of shape (n_samples, n_classes)
         Of a network trained without the members of all ``proposals``.
+    content : sequence of ndarray of shape (n_members, n_classes)
+        The same for the members of each proposal without the pattern of their group.
     labels : ndarray of shape (n_samples,)
         Given labels.
     proposals : sequence of Proposal
-        Groups the network has not seen.
+        Groups the network has not seen; several of a class may share members.
     constants : DefenseConstants
         Constants of the method.
 
     Returns
     -------
     list of Proposal
-        Those whose median odds of the best other class are high enough for their score.
+        Of each class the one with the highest score times spread times fourth root of the odds,
+        if that is ``constants.proof`` or more; it becomes the score.
     """
     if "verify" in constants.without:
-        return list(proposals)
-    return [
-        p
-        for p in proposals
-        if (labels[p.members] == p.label).all()
-        and label_odds(probabilities, p.label, np.setdiff1d(p.members, p.doubtful))
-        * min(p.score / constants.alarm, constants.odds)
-        >= constants.odds
-    ]
+        weighed = list(proposals)
+    else:
+        weighed = [
+            replace(p, score=_weight(probabilities, content[i], labels, p))
+            for i, p in enumerate(proposals)
+            if (labels[p.members] == p.label).all()
+        ]
+        weighed = [p for p in weighed if p.score >= constants.proof]
+    # The best comes last, and stays.
+    return list({p.label: p for p in sorted(weighed, key=lambda p: p.score)}.values())
+
+
+def _weight(
+    probabilities: np.ndarray, content: np.ndarray, labels: np.ndarray, proposal: Proposal
+) -> float:
+    odds = label_odds(probabilities, proposal.label, proposal.members)
+    even = spread(content, labels, proposal.label)
+    if even is None:  # two classes: single samples must bear witness where contents cannot
+        even = max(0.0, 2 * proposal.debt - 1) ** 2
+    return proposal.score * even * odds**0.25

@@ -1,8 +1,10 @@
 """The named grids of ``robust-ts bench``: what is run, as data."""
 
+from dataclasses import replace
 from typing import Any
 
 from robust_ts.evaluation.benchmark import Grid
+from robust_ts.evaluation.variants import ABLATION, SENSITIVITY
 
 #: Small networks, one setting for each backbone.
 SMALL: dict[str, dict[str, Any]] = {
@@ -94,6 +96,21 @@ IMAGE_GRIDS: dict[str, Grid] = {
         max_train=None,
         settings={"wide_resnet": _HEADLINE},
     ),
+}
+
+#: Many fits: at most 300 series, two fifths of the usual epochs.
+_STUDY = Grid(
+    ("JapaneseVowels", "MedicalImages", "PowerCons"),
+    triggers=("patch", "blend"),
+    rates=(0.0, 0.1),
+    max_train=300,
+    settings={"cnn": {**SMALL["cnn"], "epochs": 40}},
+)
+
+#: The method with each stage left out, and with each constant halved and doubled.
+STUDY_GRIDS: dict[str, Grid] = {
+    "ablation": replace(_STUDY, defenses=("undefended", *ABLATION)),
+    "sensitivity": replace(_STUDY, defenses=("undefended", *SENSITIVITY)),
 }
 
 GRIDS: dict[str, Grid] = {**SERIES_GRIDS, **IMAGE_GRIDS}

@@ -78,6 +78,22 @@ def tables(grid: Grid, path: str | Path) -> str:
     return "\n\n".join([*parts, details(runs, grid.defenses)])
 
 
+def one_line_each(grid: Grid, path: str | Path) -> str:
+    """Tabulate the rows of a grid, one line a defense: details of many would be too wide to read.
+
+    Parameters
+    ----------
+    grid, path
+        As in `tables`.
+
+    Returns
+    -------
+    str
+        Markdown, see `overview`.
+    """
+    return overview(add_references(rows_of(grid, path)))
+
+
 def overview(runs: pd.DataFrame) -> str:
     """Tabulate the defenses: one line for each mode, rate and defense.
 

@@ -8,24 +8,15 @@ from robust_ts.defense.constants import STAGES, DefenseConstants
 #: How the name of every variant begins; it ends with ``]``.
 VARIANT = "e2abl["
 
-#: Stages and constants that play no part before there is an alarm.
-LATER_STAGES = ("transfer", "regroup", "verify", "recover")
-LATER_CONSTANTS = (
-    *("alarm", "blurred", "regroup_steps", "trap_share", "verify_share", "odds"),
-    *("recover_probability", "recover_every", "low_loss_share"),
-)
-
 #: The method as it is, and without each of its stages.
 ABLATION = ("e2abl", *(f"{VARIANT}without={stage}]" for stage in STAGES))
 
-#: Constants whose effect is drawn, those that proposals read first.
-_PROPOSING = ("n_landmarks", "ridge", "least_classes", "min_group", "nats", "clear_pattern")
-_ALARMING = ("alarm",)
-_FITTING = (
-    *("alarm", "blurred", "regroup_steps", "verify_share", "odds"),
-    *("recover_probability", "recover_every"),
+#: Constants whose effect is measured.
+_MOVED = (
+    *("n_landmarks", "ridge", "least_classes", "min_group", "nats"),
+    *("alarm", "verify_share", "proof", "recover_probability", "recover_every"),
 )
-_SHARES = ("clear_pattern", "blurred", "verify_share", "recover_probability")
+_SHARES = ("verify_share", "recover_probability")
 
 
 def neighbors(name: str) -> tuple[str, ...]:
@@ -56,11 +47,8 @@ def neighbors(name: str) -> tuple[str, ...]:
     return tuple(f"{VARIANT}{name}={'/'.join(f'{v:g}' for v in m)}]" for m in moved)
 
 
-#: The method as it is, and each constant that proposals or alarms read moved down and up.
-SENSITIVITY = ("e2abl", *(v for name in (*_PROPOSING, *_ALARMING) for v in neighbors(name)))
-
-#: The same for the constants that only a fit reads.
-FIT_SENSITIVITY = ("e2abl", *(v for name in _FITTING for v in neighbors(name)))
+#: The method as it is, and each of these constants moved down and up.
+SENSITIVITY = ("e2abl", *(v for name in _MOVED for v in neighbors(name)))
 
 
 def variant_constants(name: str) -> DefenseConstants:

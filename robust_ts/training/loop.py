@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from robust_ts.chunks import read
+from robust_ts.networks.embedding import embed
 from robust_ts.training.objective import Objective, mean_loss
 from robust_ts.training.samples import Samples, as_tensor
 from robust_ts.training.team import Team
@@ -179,6 +180,7 @@ class Trainer:
         *,
         scale: np.ndarray | float = 1.0,
         less: np.ndarray | float = 0.0,
+        together: bool = True,
     ) -> np.ndarray:
         """Ask the network as it is about training samples.
 
@@ -188,6 +190,8 @@ class Trainer:
             Which samples; all of them where None.
         scale, less : ndarray of shape (c, *space), default=1 and 0
             What to multiply each input by, and what to take from it then.
+        together : bool, default=True
+            Whether all processes of the team ask; else this one asks its own copy.
 
         Returns
         -------
@@ -209,7 +213,28 @@ class Trainer:
                 rows=some,
             )
 
-        return self.team.answers(logits, np.arange(len(self.X)) if rows is None else rows)
+        rows = np.arange(len(self.X)) if rows is None else rows
+        return self.team.answers(logits, rows) if together else logits(rows)
+
+    def embed(self, rows: np.ndarray) -> np.ndarray:
+        """Return what the last layer of the network as it is is given for training samples.
+
+        Each process asks its own copy of the network.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Which samples.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, d)
+            See `robust_ts.networks.embedding.embed`.
+        """
+        network = self.network.eval()
+        return predict_batches(
+            lambda x: embed(network, x), self.X, device=self.device, dtype=self.dtype, rows=rows
+        )
 
     def _epoch(self, epoch: int) -> dict[str, Any]:
         start = time.perf_counter()

@@ -20,6 +20,9 @@ SETTINGS = {
 }
 
 
+_LOST = "of 67 series, a network that never saw the poison is steered by its pattern as well"
+
+
 def fit(cls, experiment, *, seed=0, on_clean=False, **params):
     classifier = cls(**{**SETTINGS, **params}, random_state=seed)
     if on_clean:
@@ -88,7 +91,15 @@ def test_clean_data_give_the_plain_network_bit_by_bit(clean):
 
 
 @pytest.mark.claim
-@pytest.mark.parametrize("trigger", ["powerline", "sine"])
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        "patch",
+        "noise",
+        pytest.param("sine", marks=pytest.mark.xfail(reason=_LOST, strict=True)),
+        pytest.param("powerline", marks=pytest.mark.xfail(reason=_LOST, strict=True)),
+    ],
+)
 def test_two_classes_are_defended_too(trigger):
     seed = 0
     experiment = make_experiment("ItalyPowerDemand", trigger, seed=seed)
@@ -155,7 +166,7 @@ def test_network_gives_both_heads_main_first(attacked, defended):
 def test_low_loss_isolation_proposes_the_easiest_samples(attacked, monkeypatch):
     seen = []
 
-    def spy(probabilities, labels, proposals, constants):
+    def spy(probabilities, contents, labels, proposals, constants):
         seen.extend(proposals)
         return []
 

@@ -39,34 +39,45 @@ def blurred():
     return X, y, mask, np.sort(np.concatenate([bad[:11], good[:6]]))
 
 
-def test_a_blurred_group_is_drawn_sharp_and_completed(monkeypatch, blurred) -> None:
+def test_the_network_says_what_a_group_taught_it(monkeypatch, blurred) -> None:
     X, y, mask, group = blurred
     ours, lesson = fit_with(monkeypatch, X, y, [make_proposal(0, group.tolist(), 0.3)])
-    assert lesson.taught[0] >= 0.7
-    (suspect,) = lesson.suspects
-    assert mask[suspect.bearing].mean() >= 0.9
-    assert np.isin(np.flatnonzero(mask), suspect.bearing).mean() >= 0.8
-    assert set(group.tolist()) <= set(suspect.members.tolist())
+    (taught,) = lesson.taught
+    assert taught.share >= 0.7
+    assert taught.proposal.debt >= 0.7
+    assert mask[taught.proposal.bearing].mean() >= 0.9
+    assert set(taught.proposal.bearing.tolist()) <= set(group.tolist())
     assert not ours.report_.is_poisoned[~mask].any()
-    assert ours.report_.is_poisoned[mask].mean() >= 0.8
 
 
-def test_without_regrouping_it_stays_as_it_is(monkeypatch, blurred) -> None:
-    X, y, _, group = blurred
-    constants = e2abl.DefenseConstants(without=frozenset({"regroup"}))
-    monkeypatch.setattr(E2ABLClassifier, "_constants", constants)
-    _, lesson = fit_with(monkeypatch, X, y, [make_proposal(0, group.tolist(), 0.3)])
-    assert lesson.suspects[0].members.tolist() == group.tolist()
+def test_the_groups_of_a_class_are_judged_by_one_network(monkeypatch, blurred) -> None:
+    X, y, mask, group = blurred
+    sharp = np.flatnonzero(mask)
+    several = [make_proposal(0, members.tolist(), 0.3) for members in (group, sharp)]
+    ours, lesson = fit_with(monkeypatch, X, y, several)
+    assert len(lesson.taught) == 2
+    weights = [t.weigh(t.share, e2abl.DefenseConstants()).score for t in lesson.taught]
+    assert weights == sorted(weights, reverse=True)
+    np.testing.assert_array_equal(ours.report_.is_poisoned, mask)  # what is not of it came back
+
+
+def test_what_is_held_out_leaves_enough_of_the_class(monkeypatch, blurred) -> None:
+    X, y, mask, _ = blurred
+    bad, good = np.flatnonzero(mask), np.flatnonzero(~mask & (y == 0))
+    several = [make_proposal(0, members.tolist(), 0.3) for members in (bad, good)]
+    _, lesson = fit_with(monkeypatch, X, y, several)
+    assert len(lesson.taught) == 1
 
 
 def test_what_the_rest_of_the_class_teaches_as_well_is_no_poison(monkeypatch) -> None:
     X, y = clean_series()
     group = np.flatnonzero(y == 0)[:12].tolist()
     left = []
-    monkeypatch.setattr(e2abl, "verify", lambda P, labels, groups, C: left.append(groups) or groups)
+    monkeypatch.setattr(e2abl, "verify", lambda P, contents, y, p, C: left.extend(p) or [])
     ours, lesson = fit_with(monkeypatch, X, y, [make_proposal(0, group, 0.1)])
-    assert lesson.taught[0] >= 0.7  # the class's own pattern steers
-    assert left == [[]]  # and it steers the network that never saw the group
+    (taught,) = lesson.taught
+    assert taught.share >= 0.7  # the class's own pattern steers
+    assert left[0].score <= 0.01  # and it steers the network that never saw the group
     assert not ours.report_.is_poisoned.any()
     plain = NeuralClassifier(**SETTINGS).fit(X, y)
     np.testing.assert_array_equal(ours.predict_proba(X), plain.predict_proba(X))
@@ -75,4 +86,4 @@ def test_what_the_rest_of_the_class_teaches_as_well_is_no_poison(monkeypatch) ->
 def test_what_is_too_faint_is_not_even_asked_about(monkeypatch, blurred) -> None:
     X, y, _, group = blurred
     _, lesson = fit_with(monkeypatch, X, y, [make_proposal(0, group.tolist(), 0.01)])
-    assert not lesson.stamps
+    assert not lesson.taught

@@ -33,3 +33,17 @@ def poisoned_series(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def make_proposal(label: int, members: list[int], score: float = 0.9) -> Proposal:
     return Proposal(label, np.array(members), 0.9, 1.0, 1.0, 1.0, 1.0, score)
+
+
+class Knowing:
+    """What a network that learned the trigger would say."""
+
+    def __init__(self, mask: np.ndarray) -> None:
+        self.mask = mask
+        self.embedded = np.random.default_rng(0).normal(size=(len(mask), 8)) + 4 * mask[:, None]
+
+    def points(self, rows: np.ndarray) -> np.ndarray:
+        return self.embedded[rows]
+
+    def owing(self, label: int, group: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        return self.mask[rows]

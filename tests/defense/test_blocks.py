@@ -5,7 +5,7 @@ import numpy as np
 from robust_ts.defense.blocks import search, split
 from robust_ts.defense.propose import members_of, propose
 from robust_ts.defense.views import feature_views
-from tests.defense._groups import CONSTANTS, N_CLASSES, clean_series, poisoned_series
+from tests.defense._groups import CONSTANTS, N_CLASSES, Knowing, clean_series, poisoned_series
 
 
 def two_sets(make) -> tuple[np.ndarray, ...]:
@@ -55,3 +55,11 @@ def test_clean_blocks_hold_no_strong_group() -> None:
     blocks = replace(CONSTANTS, block=len(X) // 2)
     found = search(lambda r: feature_views(X[r]), y, N_CLASSES, blocks)
     assert all(p.score < 0.16 for p in found)
+
+
+def test_a_network_is_asked_about_the_samples_of_each_block() -> None:
+    X, y, mask = two_sets(poisoned_series)
+    blocks = replace(CONSTANTS, block=len(X) // 2)
+    found = search(lambda r: feature_views(X[r]), y, N_CLASSES, blocks, 0, Knowing(mask))
+    assert len({p.label for p in found}) == len(found)
+    assert (members_of(found[:1], len(X)) == mask).mean() >= 0.98

@@ -3,11 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from robust_ts.classifiers._lesson import Taught
 from robust_ts.defense.constants import EVIDENCE, DefenseConstants
 from robust_ts.defense.features import features_of
-from robust_ts.defense.propose import _redrawn, propose
+from robust_ts.defense.patterns import Stamp
+from robust_ts.defense.propose import propose
 from robust_ts.defense.recover import agreeing, recover
-from robust_ts.defense.transfer import transferring
 from robust_ts.defense.verify import verify
 from robust_ts.defense.views import feature_views
 from robust_ts.defense.witnesses import Witnesses
@@ -74,27 +75,21 @@ def test_without_refinement_few_classes_are_not_split() -> None:
     assert any(p.diversity < 1.0 for p in propose(views, two, 2, CONSTANTS))
 
 
-def test_without_redraw_the_group_of_the_fixed_point_stays() -> None:
-    X, y, mask = poisoned_series()
-    clean = np.flatnonzero((y == 0) & ~mask)
-    blurred = np.sort(np.concatenate([np.flatnonzero(mask)[:-2], clean[:3]]))
-    found = replace(make_proposal(0, blurred.tolist()), cohesion=1.0)
-    values = feature_views(X)["raw"]
-    assert _redrawn(found, y, values, CONSTANTS, 0).members.tolist() != blurred.tolist()
-    assert _redrawn(found, y, values, leaving_out("redraw"), 0) is found
-
-
-def test_without_transfer_the_score_alone_counts() -> None:
-    p = make_proposal(0, [0], CONSTANTS.alarm)
-    assert transferring([p], {0: 0.5}, CONSTANTS) == []
-    assert transferring([p], {0: 0.5}, leaving_out("transfer")) == [p]
+@pytest.mark.parametrize("stage", ["transfer", "debt"])
+def test_without_a_factor_of_the_lesson_it_counts_as_one(stage: str) -> None:
+    half = np.zeros((2, 3)), np.zeros((2, 3))
+    proposal = replace(make_proposal(0, [0], 0.8), debt=0.25)
+    taught = Taught(proposal, np.arange(2), Stamp(*half), 0.5)
+    assert taught.weigh(0.5, CONSTANTS).score == pytest.approx(0.1)
+    other = {"transfer": 0.25, "debt": 0.5}[stage]
+    assert taught.weigh(0.5, leaving_out(stage)).score == pytest.approx(0.8 * other)
 
 
 def test_without_verify_all_is_believed_and_without_recover_nothing_comes_back() -> None:
     y, sure = np.zeros(4, dtype=int), np.tile([0.9, 0.1], (4, 1))
     group = make_proposal(0, [0, 1])
-    assert verify(sure, y, [group], CONSTANTS) == []
-    assert verify(sure, y, [group], leaving_out("verify")) == [group]
+    assert verify(sure**4, [sure[:2]], y, [make_proposal(0, [0, 1], 0.05)], CONSTANTS) == []
+    assert verify(sure, [sure[:2]], y, [group], leaving_out("verify")) == [group]
     suspect = np.array([True, True, False, False])
     for probabilities in (sure, 1 - sure):
         result = recover(probabilities, y, suspect, leaving_out("recover"))

@@ -3,7 +3,14 @@ import pytest
 
 from robust_ts.defense.propose import members_of, propose, worth_asking
 from robust_ts.defense.views import feature_views
-from tests.defense._groups import CONSTANTS, N_CLASSES, clean_series, make_proposal, poisoned_series
+from tests.defense._groups import (
+    CONSTANTS,
+    N_CLASSES,
+    Knowing,
+    clean_series,
+    make_proposal,
+    poisoned_series,
+)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -29,6 +36,25 @@ def test_natural_subpopulation_is_no_strong_group() -> None:
     part = np.flatnonzero(y == 1)[:18]
     X[part] = X[np.flatnonzero(y == 2)[:18]] + 0.5  # a part of class 1 that resembles class 2 only
     assert all(p.score < 0.16 for p in propose(feature_views(X), y, N_CLASSES, CONSTANTS))
+
+
+def test_a_network_that_learned_the_trigger_draws_the_group_sharp() -> None:
+    X, y, mask = poisoned_series()
+    alone = propose(feature_views(X), y, N_CLASSES, CONSTANTS)
+    found = propose(feature_views(X), y, N_CLASSES, CONSTANTS, learned=Knowing(mask))
+    groups = [p.members.tolist() for p in found if p.label == 0]
+    assert np.flatnonzero(mask).tolist() in groups
+    assert len({tuple(g) for g in groups}) == len(groups) <= 7
+    assert [p.score for p in found] == sorted((p.score for p in found), reverse=True)
+    assert sum(p.label == 0 for p in alone) == 1
+
+
+def test_what_owes_its_label_is_a_group_where_the_embedding_knows_no_kinds() -> None:
+    X, y, mask = poisoned_series()
+    blind = Knowing(mask)
+    blind.embedded[:] = 0
+    found = propose(feature_views(X), y, N_CLASSES, CONSTANTS, learned=blind)
+    assert np.flatnonzero(mask).tolist() in [p.members.tolist() for p in found]
 
 
 def test_inputs_are_not_changed_and_seeds_repeat() -> None:

@@ -3,42 +3,67 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from robust_ts.defense.verify import label_odds, verify
+from robust_ts.defense.verify import label_odds, spread, verify
 from tests.defense._groups import CONSTANTS, make_proposal
 
-
-def test_a_group_that_just_alarms_needs_a_sure_majority() -> None:
-    y = np.zeros(8, dtype=int)
-    P = np.tile([0.9, 0.05, 0.05], (8, 1))
-    P[:4] = [0.04, 0.76, 0.2]
-    P[4:6] = [0.45, 0.5, 0.05]
-    groups = [
-        make_proposal(0, members, CONSTANTS.alarm)
-        for members in ([0, 1, 2, 3], [4, 5], [3, 4, 6, 7])
-    ]
-    assert [list(p.members) for p in verify(P, y, groups, CONSTANTS)] == [[0, 1, 2, 3]]
-    assert label_odds(P, 0, np.arange(4)) == pytest.approx(19.0)
+EVEN = np.array([[0.0, 1, 0], [0, 0, 1]] * 4)  # contents of both other classes
 
 
-def test_a_higher_score_needs_lower_odds_but_a_majority() -> None:
-    y, P = np.zeros(4, dtype=int), np.tile([0.4, 0.6], (4, 1))
-    needed = CONSTANTS.alarm * CONSTANTS.odds / 1.5
-    just, short = (make_proposal(0, [0, 1], needed * f) for f in (1.01, 0.99))
-    assert verify(P, y, [just, short], CONSTANTS) == [just]
-    P[:] = [0.51, 0.49]
-    assert verify(P, y, [make_proposal(0, [0, 1], 0.9)], CONSTANTS) == []
+def labels(n_of_class: int = 8) -> np.ndarray:
+    return np.repeat([0, 1, 2], [n_of_class, 5, 5])
 
 
-def test_doubtful_members_are_not_asked() -> None:
-    y, P = np.zeros(4, dtype=int), np.tile([0.9, 0.1], (4, 1))
-    P[0] = [0.01, 0.99]
-    group = make_proposal(0, [0, 1, 2])
-    assert verify(P, y, [group], CONSTANTS) == []
-    sure = replace(group, doubtful=np.array([1, 2]))
-    assert verify(P, y, [sure], CONSTANTS) == [sure]
+def test_the_odds_are_those_of_the_majority() -> None:
+    P = np.tile([0.04, 0.76, 0.2], (5, 1))
+    P[3:] = [0.9, 0.05, 0.05]
+    assert label_odds(P, 0, np.arange(5)) == pytest.approx(19.0)
+
+
+def test_score_and_odds_are_weighed_together() -> None:
+    y, members = labels(), [0, 1, 2, 3]
+    P = np.tile([1 / 17, 16 / 17, 0], (8, 1))  # odds of 16, whose fourth root is 2
+    just, short = (make_proposal(0, members, CONSTANTS.proof / 2 * f) for f in (1.01, 0.99))
+    (found,) = verify(P, [EVEN[:4]], y, [just], CONSTANTS)
+    assert found.members is just.members
+    assert found.score == pytest.approx(2 * just.score)
+    assert verify(P, [EVEN[:4]], y, [short], CONSTANTS) == []
+    P[:] = [16 / 17, 1 / 17, 0]
+    assert verify(P, [EVEN[:4]], y, [make_proposal(0, members, 0.09)], CONSTANTS) == []
+
+
+def test_contents_of_one_class_are_no_poison() -> None:
+    y, one = labels(), np.tile([0.0, 0.9, 0.1], (4, 1))
+    assert spread(EVEN[:4], y, 0) == pytest.approx(1.0)
+    assert spread(one, y, 0) == 0.0
+    assert 0 < spread(np.concatenate([one[:3], EVEN[1:]]), y, 0) < 1
+    P = np.tile([0.01, 0.99, 0], (8, 1))
+    assert verify(P, [one], y, [make_proposal(0, [0, 1, 2, 3])], CONSTANTS) == []
+
+
+def test_spread_is_measured_by_the_mixture_of_the_other_classes() -> None:
+    assert spread(EVEN, np.repeat([0, 1, 2], [8, 9, 1]), 0) == 1.0
+    assert spread(EVEN[:, :2], np.repeat([0, 1], 8), 0) is None  # one other class
+
+
+def test_with_two_classes_the_debt_of_single_samples_decides() -> None:
+    y, P = np.repeat([0, 1], 8), np.tile([1 / 17, 16 / 17], (8, 1))
+    group = make_proposal(0, [0, 1, 2, 3], CONSTANTS.proof)
+    owing, doubtful = replace(group, debt=0.9), replace(group, debt=0.8)
+    assert [p.members for p in verify(P, [EVEN[:4, :2]], y, [owing], CONSTANTS)] == [group.members]
+    assert verify(P, [EVEN[:4, :2]], y, [doubtful], CONSTANTS) == []
+
+
+def test_of_the_groups_of_a_class_the_surest_is_confirmed() -> None:
+    y = labels()
+    P = np.tile([1e-8, 0.5, 0.5], (8, 1))
+    P[3:] = [0.9, 0.1, 0]
+    blurred, pure = make_proposal(0, list(range(8)), 0.3), make_proposal(0, [0, 1, 2], 0.2)
+    found = verify(P, [EVEN, EVEN[:3]], y, [blurred, pure], CONSTANTS)
+    assert [p.members.tolist() for p in found] == [[0, 1, 2]]
 
 
 def test_a_group_whose_labels_changed_is_not_confirmed() -> None:
-    P = np.tile([0.01, 0.99], (4, 1))
+    P = np.tile([0.01, 0.99, 0], (8, 1))
     group = make_proposal(0, [0, 1], 0.9)
-    assert verify(P, np.array([0, 1, 1, 1]), [group], CONSTANTS) == []
+    y = np.array([0, *[1] * 4, *[2] * 3])
+    assert verify(P, [EVEN[:2]], y, [group], CONSTANTS) == []

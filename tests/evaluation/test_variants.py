@@ -1,21 +1,17 @@
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
-from robust_ts import E2ABLClassifier
+from robust_ts import E2ABLClassifier, cli
 from robust_ts.defense.constants import STAGES, DefenseConstants
-from robust_ts.defense.propose import propose
-from robust_ts.defense.views import feature_views
+from robust_ts.evaluation.grids import STUDY_GRIDS
 from robust_ts.evaluation.variants import (
     ABLATION,
-    FIT_SENSITIVITY,
-    LATER_CONSTANTS,
     SENSITIVITY,
     neighbors,
     variant_classifier,
     variant_constants,
 )
-from tests.defense._groups import N_CLASSES, poisoned_series
 
 DEFAULT = DefenseConstants()
 
@@ -26,7 +22,7 @@ def test_every_stage_has_a_variant_and_the_first_is_the_method():
     assert [constants.without for constants in read[1:]] == [{stage} for stage in STAGES]
 
 
-@pytest.mark.parametrize("name", [*SENSITIVITY[1:], *FIT_SENSITIVITY[1:]])
+@pytest.mark.parametrize("name", SENSITIVITY[1:])
 def test_sensitivity_moves_one_constant_and_keeps_its_kind(name):
     constants = variant_constants(name)
     moved = [
@@ -37,8 +33,8 @@ def test_sensitivity_moves_one_constant_and_keeps_its_kind(name):
 
 
 def test_shares_stay_below_one_and_others_double():
-    low, high = (variant_constants(v).clear_pattern for v in neighbors("clear_pattern"))
-    assert 0 < low < DEFAULT.clear_pattern < high < 1
+    low, high = (variant_constants(v).verify_share for v in neighbors("verify_share"))
+    assert 0 < low < DEFAULT.verify_share < high < 1
     halved, doubled = (variant_constants(v).ridge for v in neighbors("ridge"))
     assert halved == tuple(v / 2 for v in DEFAULT.ridge)
     assert doubled == tuple(2 * v for v in DEFAULT.ridge)
@@ -67,11 +63,23 @@ def test_variant_is_the_estimator_with_other_constants():
     assert E2ABLClassifier._constants == DEFAULT
 
 
-def test_proposals_read_no_constant_of_what_comes_later():
-    class Guarded(DefenseConstants):
-        def __getattribute__(self, name):
-            assert name not in LATER_CONSTANTS, name
-            return super().__getattribute__(name)
+@pytest.mark.parametrize("name", STUDY_GRIDS)
+def test_every_variant_of_a_study_can_be_read(name):
+    methods = [v for v in STUDY_GRIDS[name].defenses if v != "undefended"]
+    assert len({variant_constants(v) for v in methods}) == len(methods) > 5
 
-    X, y, _ = poisoned_series()
-    assert len(propose(feature_views(X), y, N_CLASSES, Guarded())) > 0
+
+def test_a_study_prints_a_line_for_each_variant(tmp_path, monkeypatch, capsys):
+    small = replace(
+        STUDY_GRIDS["ablation"],
+        datasets=("ItalyPowerDemand",),
+        triggers=("patch",),
+        rates=(0.1,),
+        defenses=("undefended", "e2abl", "e2abl[without=verify]"),
+        settings={"cnn": {"epochs": 2, "backbone_params": {"filters": [4, 4, 4]}}},
+    )
+    monkeypatch.setitem(STUDY_GRIDS, "ablation", small)
+    assert cli.main(["bench", "ablation", "--rows", str(tmp_path / "rows.jsonl")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 + 3  # a header, and no details of each run
+    assert [line.split("|")[3].strip() for line in lines[2:]] == sorted(small.defenses)
