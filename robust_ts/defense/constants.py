@@ -53,7 +53,7 @@ class DefenseConstants:
         counts half: there, one account is e**20 times as likely as the other.
     alarm : float, default=0.01
         Least weight of a group to be held out: its score, times the share of other samples that its
-        pattern steers, times its debt. Bounds the cost: half of the unpoisoned sets stay below.
+        pattern steers, times its debt. Bounds the cost: many unpoisoned sets stay below.
     verify_share : float, default=0.4
         Share of the epochs after which the network trained without a group judges it: late enough
         to classify well, early enough that a restart and the recovery still have time.
