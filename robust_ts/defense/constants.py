@@ -54,6 +54,9 @@ class DefenseConstants:
     alarm : float, default=0.01
         Least weight of a group to be held out: its score, times the share of other samples that its
         pattern steers, times its debt. Bounds the cost: many unpoisoned sets stay below.
+    unstamped : float, default=0.25
+        What that share counts at least: not every trigger can be put on other samples at fixed
+        places, such as the last steps of series of unequal length, or a warp.
     verify_share : float, default=0.4
         Share of the epochs after which the network trained without a group judges it: late enough
         to classify well, early enough that a restart and the recovery still have time.
@@ -97,6 +100,7 @@ class DefenseConstants:
     sample_cap: int = 1500
     nats: float = 20.0
     alarm: float = 0.01
+    unstamped: float = 0.25
     verify_share: float = 0.4
     proof: float = 0.06
     recover_probability: float = 0.5

@@ -96,7 +96,7 @@ def test_clean_data_give_the_plain_network_bit_by_bit(clean):
     [
         "patch",
         "noise",
-        pytest.param("sine", marks=pytest.mark.xfail(reason=_LOST, strict=True)),
+        "sine",
         pytest.param("powerline", marks=pytest.mark.xfail(reason=_LOST, strict=True)),
     ],
 )

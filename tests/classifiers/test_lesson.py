@@ -77,7 +77,7 @@ def test_what_the_rest_of_the_class_teaches_as_well_is_no_poison(monkeypatch) ->
     ours, lesson = fit_with(monkeypatch, X, y, [make_proposal(0, group, 0.1)])
     (taught,) = lesson.taught
     assert taught.share >= 0.7  # the class's own pattern steers
-    assert left[0].score <= 0.01  # and it steers the network that never saw the group
+    assert left[0].score <= 0.03  # and it steers the network that never saw the group
     assert not ours.report_.is_poisoned.any()
     plain = NeuralClassifier(**SETTINGS).fit(X, y)
     np.testing.assert_array_equal(ours.predict_proba(X), plain.predict_proba(X))
