@@ -67,7 +67,7 @@ class Taught:
 
     def weigh(self, share: float, constants: DefenseConstants) -> Proposal:
         """Weigh the evidence with the share of other samples that the pattern steers."""
-        factor = constants.factor("transfer", max(constants.unstamped, share))
+        factor = constants.factor("transfer", max(constants.least_share, share))
         factor *= constants.factor("debt", self.proposal.debt)
         return replace(self.proposal, score=self.proposal.score * factor)
 

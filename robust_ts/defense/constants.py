@@ -54,9 +54,10 @@ class DefenseConstants:
     alarm : float, default=0.01
         Least weight of a group to be held out: its score, times the share of other samples that its
         pattern steers, times its debt. Bounds the cost: many unpoisoned sets stay below.
-    unstamped : float, default=0.25
-        What that share counts at least: not every trigger can be put on other samples at fixed
-        places, such as the last steps of series of unequal length, or a warp.
+    least_share : float, default=0.25
+        What the share of steered samples, and the spread, count at least. Not every trigger can be
+        put on other samples at fixed places, such as the last steps of series of unequal length, or
+        a warp; and a network that has trained for a few steps only calls everything one class.
     verify_share : float, default=0.4
         Share of the epochs after which the network trained without a group judges it: late enough
         to classify well, early enough that a restart and the recovery still have time.
@@ -100,7 +101,7 @@ class DefenseConstants:
     sample_cap: int = 1500
     nats: float = 20.0
     alarm: float = 0.01
-    unstamped: float = 0.25
+    least_share: float = 0.25
     verify_share: float = 0.4
     proof: float = 0.06
     recover_probability: float = 0.5

@@ -93,7 +93,7 @@ def verify(
         weighed = list(proposals)
     else:
         weighed = [
-            replace(p, score=_weight(probabilities, content[i], labels, p))
+            replace(p, score=_weight(probabilities, content[i], labels, p, constants))
             for i, p in enumerate(proposals)
             if (labels[p.members] == p.label).all()
         ]
@@ -103,10 +103,16 @@ def verify(
 
 
 def _weight(
-    probabilities: np.ndarray, content: np.ndarray, labels: np.ndarray, proposal: Proposal
+    probabilities: np.ndarray,
+    content: np.ndarray,
+    labels: np.ndarray,
+    proposal: Proposal,
+    constants: DefenseConstants,
 ) -> float:
     odds = label_odds(probabilities, proposal.label, proposal.members)
     even = spread(content, labels, proposal.label)
     if even is None:  # two classes: single samples must bear witness where contents cannot
         even = max(0.0, 2 * proposal.debt - 1) ** 2
+    else:
+        even = max(constants.least_share, even)
     return proposal.score * even * odds**0.25

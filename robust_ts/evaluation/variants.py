@@ -14,9 +14,9 @@ ABLATION = ("e2abl", *(f"{VARIANT}without={stage}]" for stage in STAGES))
 #: Constants whose effect is measured.
 _MOVED = (
     *("n_landmarks", "ridge", "least_classes", "min_group", "nats"),
-    *("alarm", "unstamped", "verify_share", "proof", "recover_probability", "recover_every"),
+    *("alarm", "least_share", "verify_share", "proof", "recover_probability", "recover_every"),
 )
-_SHARES = ("unstamped", "verify_share", "recover_probability")
+_SHARES = ("least_share", "verify_share", "recover_probability")
 
 
 def neighbors(name: str) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ def test_without_a_factor_of_the_lesson_it_counts_as_one(stage: str) -> None:
     proposal = replace(make_proposal(0, [0], 0.8), debt=0.25)
     taught = Taught(proposal, np.arange(2), Stamp(*half), 0.5)
     assert taught.weigh(0.5, CONSTANTS).score == pytest.approx(0.1)
-    assert taught.weigh(0.0, CONSTANTS).score == pytest.approx(0.8 * CONSTANTS.unstamped * 0.25)
+    assert taught.weigh(0.0, CONSTANTS).score == pytest.approx(0.8 * CONSTANTS.least_share * 0.25)
     other = {"transfer": 0.25, "debt": 0.5}[stage]
     assert taught.weigh(0.5, leaving_out(stage)).score == pytest.approx(0.8 * other)
 

@@ -31,13 +31,16 @@ def test_score_and_odds_are_weighed_together() -> None:
     assert verify(P, [EVEN[:4]], y, [make_proposal(0, members, 0.09)], CONSTANTS) == []
 
 
-def test_contents_of_one_class_are_no_poison() -> None:
+def test_contents_of_one_class_count_for_little() -> None:
     y, one = labels(), np.tile([0.0, 0.9, 0.1], (4, 1))
     assert spread(EVEN[:4], y, 0) == pytest.approx(1.0)
     assert spread(one, y, 0) == 0.0
     assert 0 < spread(np.concatenate([one[:3], EVEN[1:]]), y, 0) < 1
     P = np.tile([0.01, 0.99, 0], (8, 1))
-    assert verify(P, [one], y, [make_proposal(0, [0, 1, 2, 3])], CONSTANTS) == []
+    level = CONSTANTS.proof / CONSTANTS.least_share / 99**0.25
+    few, many = (make_proposal(0, [0, 1, 2, 3], level * f) for f in (0.99, 1.01))
+    assert verify(P, [one], y, [few], CONSTANTS) == []
+    assert [p.members for p in verify(P, [one], y, [many], CONSTANTS)] == [many.members]
 
 
 def test_spread_is_measured_by_the_mixture_of_the_other_classes() -> None:
