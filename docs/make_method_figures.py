@@ -90,8 +90,9 @@ def watch(rate: float, forced: int | None = None) -> Watched:
         def of(job: Any, trainer: Any, proposals: Any, seed: int, constants: Any) -> Any:
             # Asked about the best group of every class, for the picture.
             clean = np.ones(len(job.data.y), dtype=bool)
-            rest = clean, _lesson.class_means(job, clean), seed, constants
-            seen.taught = {p.label: _lesson._taught(job, trainer, p, *rest) for p in seen.best}
+            means = _lesson.class_means(job, clean)
+            learned = _lesson.LearnedByAll(job, trainer, means, constants)
+            seen.taught = {p.label: _lesson._taught(learned, p, clean, seed) for p in seen.best}
             if forced is not None:
                 return _lesson.Lesson([seen.taught[p.label] for p in seen.best[:forced]])
             return real["Lesson"].of(job, trainer, proposals, seed, constants)

@@ -18,6 +18,7 @@ from robust_ts.aeon import (
     E2ABLTimeSeriesClassifier,
     NeuralTimeSeriesClassifier,
 )
+from tests._small import small
 
 PAIRS = {
     E2ABLTimeSeriesClassifier: E2ABLClassifier,
@@ -25,16 +26,6 @@ PAIRS = {
     NeuralTimeSeriesClassifier: NeuralClassifier,
 }
 every_classifier = pytest.mark.parametrize("cls", PAIRS)
-
-
-def small(cls, **params):
-    given = {
-        "backbone_params": {"filters": (8, 8), "kernels": (5, 3)},
-        "epochs": 12,
-        "learning_rate": 1e-2,
-        "random_state": 0,
-    }
-    return cls("cnn", **{**given, **params})
 
 
 @every_classifier

@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -34,6 +35,7 @@ from robust_ts.sktime import (
     E2ABLTimeSeriesClassifier,
     NeuralTimeSeriesClassifier,
 )
+from tests._small import small
 
 PAIRS = {
     E2ABLTimeSeriesClassifier: E2ABLClassifier,
@@ -41,19 +43,9 @@ PAIRS = {
     NeuralTimeSeriesClassifier: NeuralClassifier,
 }
 every_classifier = pytest.mark.parametrize("cls", PAIRS)
+plain = partial(small, NeuralTimeSeriesClassifier)
 NAMES = np.array(["rest", "run", "walk"])
 GRID = {"learning_rate": [1e-5, 1e-2]}
-
-
-def small(cls=NeuralTimeSeriesClassifier, **params):
-    """Make a cheap classifier that learns ``make_waves``."""
-    given = {
-        "backbone_params": {"filters": (8, 8), "kernels": (5, 3)},
-        "epochs": 12,
-        "learning_rate": 1e-2,
-        "random_state": 0,
-    }
-    return cls("cnn", **{**given, **params})
 
 
 @pytest.fixture
@@ -154,7 +146,7 @@ def test_one_column_of_labels_after_the_other(equal):
 @pytest.mark.parametrize("seed", [0, 5])
 def test_the_seed_decides(seed, equal):
     one, two, other = (
-        small(random_state=s).fit(*equal).predict_proba(equal[0]) for s in (seed, seed, seed + 1)
+        plain(random_state=s).fit(*equal).predict_proba(equal[0]) for s in (seed, seed, seed + 1)
     )
     np.testing.assert_array_equal(one, two)
     assert np.abs(one - other).max() > 1e-4
@@ -164,7 +156,7 @@ def test_class_weight_moves_the_predictions(equal):
     X, y = equal
     X = X + np.random.default_rng(0).normal(scale=3, size=X.shape)
     shares = [
-        small(epochs=4, class_weight=w).fit(X, y).predict_proba(X)[:, 2].mean()
+        plain(epochs=4, class_weight=w).fit(X, y).predict_proba(X)[:, 2].mean()
         for w in (None, {"rest": 1, "run": 1, "walk": 20})
     ]
     assert shares[1] > shares[0] + 0.1
@@ -175,14 +167,14 @@ def test_every_form_of_a_panel_is_the_same_data(mtype, equal):
     X, y = equal
     panel = convert(X, "numpy3D", mtype, as_scitype="Panel")
     assert check_is_mtype(panel, mtype, "Panel")
-    clf = small().fit(panel, y)
-    np.testing.assert_array_equal(clf.predict_proba(panel), small().fit(X, y).predict_proba(X))
+    clf = plain().fit(panel, y)
+    np.testing.assert_array_equal(clf.predict_proba(panel), plain().fit(X, y).predict_proba(X))
 
 
 def test_a_flat_array_is_one_channel(equal):
     X, y = equal
-    expected = small().fit(X[:, :1], y).predict_proba(X[:, :1])
-    np.testing.assert_array_equal(small().fit(X[:, 0], y).predict_proba(X[:, 0]), expected)
+    expected = plain().fit(X[:, :1], y).predict_proba(X[:, :1])
+    np.testing.assert_array_equal(plain().fit(X[:, 0], y).predict_proba(X[:, 0]), expected)
 
 
 @every_classifier
@@ -205,9 +197,9 @@ def test_missing_values_are_an_error_of_sktime(equal):
     X_bad = X.copy()
     X_bad[3, 1, 5] = np.nan
     with pytest.raises(ValueError, match="cannot handle missing values"):
-        small().fit(X_bad, y)
+        plain().fit(X_bad, y)
     with pytest.raises(ValueError, match="cannot handle missing values"):
-        small().fit(X, y).predict(X_bad)
+        plain().fit(X, y).predict(X_bad)
 
 
 @pytest.mark.parametrize(
@@ -227,7 +219,7 @@ def test_missing_values_are_imputed_before(imputer, equal):
 
 def test_other_channels_or_steps_than_at_fit(equal, unequal):
     X, y = equal
-    clf = small().fit(X, y)
+    clf = plain().fit(X, y)
     with pytest.raises(ValueError, match=r"fitted on \(2, 24\)"):
         clf.predict(X[:, :1])
     with pytest.raises(ValueError, match=r"fitted on \(2, 24\)"):
@@ -243,16 +235,16 @@ def test_other_channels_or_steps_than_at_fit(equal, unequal):
 def test_data_that_are_no_panel(equal):
     X, y = equal
     with pytest.raises(TypeError, match="must be in an sktime compatible format"):
-        small().fit(["a series", "another"], y[:2])
+        plain().fit(["a series", "another"], y[:2])
     with pytest.raises(ValueError, match="Mismatch in number of cases"):
-        small().fit(X, y[:-1])
+        plain().fit(X, y[:-1])
 
 
 def test_bad_parameters_are_named(equal):
     with pytest.raises(ValueError, match="epochs must be None or an integer of at least 1, got 0"):
-        small(epochs=0).fit(*equal)
+        plain(epochs=0).fit(*equal)
     with pytest.raises(ValueError, match="Unknown backbone 'cn'"):
-        small().set_params(backbone="cn").fit(*equal)
+        plain().set_params(backbone="cn").fit(*equal)
 
 
 def test_one_class_only_is_a_warning_of_sktime(equal):
@@ -288,8 +280,8 @@ def test_in_a_pipeline_after_a_transformer(transformer, equal, unequal):
 
 def test_a_pipeline_does_what_its_parts_do(equal):
     X, y = equal
-    clf = (ExponentTransformer(2, offset=0) * small()).fit(X, y)
-    expected = small().fit(X**2, y).predict_proba(X**2)
+    clf = (ExponentTransformer(2, offset=0) * plain()).fit(X, y)
+    expected = plain().fit(X**2, y).predict_proba(X**2)
     np.testing.assert_allclose(clf.predict_proba(X), expected, atol=1e-5)
 
 
@@ -334,7 +326,10 @@ def can_search_sktime(X, y):
 
 def test_scikit_learn_searches_a_pipeline_of_sktime_where_it_searches_any(equal):
     X, y = equal
-    pipeline, grid = ExponentTransformer(1) * small(), {"classifier__epochs": [1, 12]}
+    pipeline, grid = (
+        ExponentTransformer(1) * plain(),
+        {"classifier__epochs": [1, 12]},
+    )
     search = GridSearchCV(pipeline, grid, cv=2, scoring="accuracy", error_score="raise")
     if can_search_sktime(X, y):
         assert search.fit(X, y).best_params_ == {"classifier__epochs": 12}
@@ -345,9 +340,12 @@ def test_scikit_learn_searches_a_pipeline_of_sktime_where_it_searches_any(equal)
 
 @pytest.mark.filterwarnings("ignore:Data seen by .* has unequal length series")
 def test_ensembles(equal, unequal):
-    members = [("one", small()), ("two", small(E2ABLTimeSeriesClassifier, random_state=1))]
+    members = [
+        ("one", plain()),
+        ("two", small(E2ABLTimeSeriesClassifier, random_state=1)),
+    ]
     for X, y in (equal, unequal):
-        bagging = BaggingClassifier(small(), n_estimators=2, random_state=0).fit(X, y)
+        bagging = BaggingClassifier(plain(), n_estimators=2, random_state=0).fit(X, y)
         assert bagging.score(X, y) > 0.8
         voting = WeightedEnsembleClassifier(members, weights=[1, 3]).fit(X, y)
         parts = [m.predict_proba(X) for _, m in voting.classifiers_]

@@ -103,9 +103,8 @@ class Lesson:
         likeliest = list({p.label: p for p in reversed(asked)}.values())
         clean = ~members_of(likeliest, len(job.data.y))
         means = class_means(job, clean) if asked else np.empty(0)
-        known = [
-            _taught(job, trainer, proposal, clean, means, seed, constants) for proposal in asked
-        ]
+        learned = LearnedByAll(job, trainer, means, constants)
+        known = [_taught(learned, proposal, clean, seed) for proposal in asked]
         return cls(_together([t for t in known if t is not None], job.data.y, constants))
 
     def suspects(self, constants: DefenseConstants) -> list[Proposal]:
@@ -137,28 +136,21 @@ def _together(
 
 
 def _taught(
-    job: FitJob,
-    trainer: Trainer,
-    proposal: Proposal,
-    clean: np.ndarray,
-    means: np.ndarray,
-    seed: int,
-    constants: DefenseConstants,
+    learned: LearnedByAll, proposal: Proposal, clean: np.ndarray, seed: int
 ) -> Taught | None:
     """Ask a network about a group; None where there is nothing to put its pattern on."""
-    given, X, label = job.data.y, job.data.X, proposal.label
-    rng, cap = np.random.default_rng(seed), min(constants.sample_cap, chunk_rows(job.data.X))
+    given, X, label = learned.job.data.y, learned.job.data.X, proposal.label
+    rng, cap = np.random.default_rng(seed), min(learned.constants.sample_cap, chunk_rows(X))
     rows = (proposal.members, np.flatnonzero(clean & (given != label)))
     group, others = (capped(r, cap, rng) for r in rows)
     if not len(others):
         return None
     stamp = stamp_of(read(X, group), read(X, others))
     own = np.flatnonzero(given == label)
-    owing = LearnedByAll(job, trainer, means, constants).owing(label, proposal.members, own)
-    inside = np.isin(own, proposal.members)
+    owing, inside = learned.owing(label, proposal.members, own), np.isin(own, proposal.members)
     proposal = replace(proposal, bearing=own[owing & inside], debt=debt(owing, inside))
     found = Taught(proposal, others, stamp, 0.0)
-    return replace(found, share=found.steered(trainer))
+    return replace(found, share=found.steered(learned.trainer))
 
 
 def class_means(job: FitJob, samples: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Groups within a class at which "contradicted by the rest of the data" comes to rest."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -64,6 +64,14 @@ def candidates(
 def largest_group(n_of_class: int, n_samples: int, constants: DefenseConstants) -> int:
     """Count the members that a group may have: a rest, and most of the data, must be left."""
     return min(n_of_class - constants.min_group, int(constants.max_share * n_samples))
+
+
+def of_right_size(
+    groups: Iterable[np.ndarray], n_of_class: int, n_samples: int, constants: DefenseConstants
+) -> list[np.ndarray]:
+    """Keep the groups of a class that have as many members as a group may have."""
+    largest = largest_group(n_of_class, n_samples, constants)
+    return [group for group in groups if constants.min_group <= len(group) <= largest]
 
 
 def _distinct(groups: list[np.ndarray], rows: np.ndarray, same: float) -> list[np.ndarray]:

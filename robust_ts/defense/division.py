@@ -12,7 +12,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
-from robust_ts.defense.candidates import largest_group
+from robust_ts.defense.candidates import of_right_size
 from robust_ts.defense.constants import DefenseConstants
 
 _COMPONENTS = 3  # the trigger is among the largest differences within its class
@@ -79,9 +79,8 @@ def divisions(
     kind = two_kinds(points, seed)
     kinds = [kind, ~kind]
     redrawn = [settled(points, inside) for inside in (*(np.isin(rows, g) for g in groups), *kinds)]
-    largest = largest_group(len(rows), n_samples, constants)
-    found = [rows[inside] for inside in (*kinds, *redrawn)]
-    return [group for group in found if constants.min_group <= len(group) <= largest]
+    found = (rows[inside] for inside in (*kinds, *redrawn))
+    return of_right_size(found, len(rows), n_samples, constants)
 
 
 def two_kinds(points: np.ndarray, seed: int = 0) -> np.ndarray:

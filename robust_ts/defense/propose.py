@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from robust_ts.defense.candidates import candidates, largest_group, two_means
+from robust_ts.defense.candidates import candidates, of_right_size, two_means
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.division import Learned, divisions, settled
 from robust_ts.defense.evidence import Judge, Proposal
@@ -103,9 +103,8 @@ def _asked(
     likeliest = max(groups.values(), key=lambda p: p.score, default=None)
     if likeliest and likeliest.score >= constants.alarm:
         owing = learned.owing(label, likeliest.members, rows)
-        group = rows[settled(points, owing)]
-        largest = largest_group(len(rows), n_samples, constants)
-        if constants.min_group <= len(group) <= largest and group.tobytes() not in groups:
+        drawn = [rows[settled(points, owing)]]
+        for group in of_right_size(drawn, len(rows), n_samples, constants):
             groups[group.tobytes()] = judge.weigh(group)
     return list(groups.values())
 
