@@ -36,8 +36,11 @@ class StretchConstants:
     exact_motif : int, default=6
         Steps of a motif that is searched for exact copies only: the changes of a target of seven
         steps whose trigger differs from place to place.
-    exact_likeness : float, default=0.9999
-        Correlation that counts as an exact copy.
+    exact_within : float, default=0.01
+        Largest difference of the changes of exact copies, in usual changes of the track.
+    few_ways : int, default=4
+        Different changes that may not make up half of the moves of a track: a switch and small
+        counts repeat themselves, and are not searched.
     margin : int, default=4
         Steps right before a motif that may belong to the stretch.
     joint_likeness : tuple of float, default=(0.99, 0.95, 0.9, 0.8)
@@ -52,7 +55,8 @@ class StretchConstants:
     max_reach : int, default=16
         Steps on each side of a motif to which its stretch may reach.
     alike : float, default=0.1
-        Changes are the same within this part of the track's usual change.
+        Changes are the same within this part of the track's usual change; a track that never
+        changes by more stands still.
     near_one : float, default=0.5
         A factor of a shape is nearer to one than to none or two within this.
     rounds : int, default=3
@@ -79,7 +83,8 @@ class StretchConstants:
     least_steps: float = 2.5
     likeness: tuple[float, ...] = (0.999, 0.995, 0.98)
     exact_motif: int = 6
-    exact_likeness: float = 0.9999
+    exact_within: float = 0.01
+    few_ways: int = 4
     margin: int = 4
     joint_likeness: tuple[float, ...] = (0.99, 0.95, 0.9, 0.8)
     min_places: int = 4
@@ -96,5 +101,4 @@ class StretchConstants:
 
     def exact(self) -> "StretchConstants":
         """Return the constants of the search for exact copies."""
-        level = (self.exact_likeness,)
-        return replace(self, motif=self.exact_motif, likeness=level, joint_likeness=level)
+        return replace(self, motif=self.exact_motif)

@@ -26,10 +26,17 @@ class Copies:
         Tracks of one instance.
     moments : ndarray of shape (n_moments,), int
         First steps, sorted.
+    seen_in : list of int, default=None
+        Tracks in which it was found; None for all.
     """
 
     tracks: list[int]
     moments: np.ndarray
+    seen_in: list[int] | None = None
+
+    def sees(self) -> np.ndarray:
+        """Tell which of the tracks it was found in: ndarray of bool of shape (n_tracks,)."""
+        return np.isin(self.tracks, self.tracks if self.seen_in is None else self.seen_in)
 
 
 def added_extent(
@@ -106,7 +113,9 @@ def rows_at(values: np.ndarray, moments: np.ndarray, steps: range) -> np.ndarray
 def exact_extent(
     copies: Copies, tracks: Sequence[np.ndarray], steps: range, constants: StretchConstants
 ) -> tuple[tuple[int, int], list[int]]:
-    """Say between which steps the changes of the copies agree, in half of the tracks at least.
+    """Say between which steps the changes of the copies agree.
+
+    In half at least of the tracks in which they were found.
 
     Parameters
     ----------
@@ -129,7 +138,8 @@ def exact_extent(
     agree = np.array(
         [_spread(tracks[i], copies.moments, steps) < constants.alike for i in copies.tracks]
     )
-    edges = np.flatnonzero(np.diff(np.r_[0, agree.mean(axis=0) >= 0.5, 0].astype(int)))
+    most = agree[copies.sees()].mean(axis=0) >= 0.5
+    edges = np.flatnonzero(np.diff(np.r_[0, most, 0].astype(int)))
     runs = [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
     # The motif hangs over an end of the stretch at most.
     runs = [r for r in runs if r[0] + steps.start < constants.motif and r[1] + steps.start > 0]

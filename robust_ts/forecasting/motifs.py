@@ -120,10 +120,24 @@ def looks_of(values: np.ndarray, surprise: np.ndarray) -> dict[str, np.ndarray]:
     Compressed, so that one jump alone is not the whole shape, but without a ceiling at which
     different shapes look the same.
     """
+    return {"change": np.arcsinh(usual_changes(values)), "surprise": np.arcsinh(surprise)}
+
+
+def usual_changes(values: np.ndarray) -> np.ndarray:
+    """Give the changes of a track, in units of its usual change; zero at the first step."""
     change = np.diff(values, prepend=values[:1])
     usual = 1.4826 * float(np.median(np.abs(change - np.median(change))))
     usual = usual if usual > 1e-9 * np.abs(values).max() else float(change.std()) or 1.0
-    return {"change": np.arcsinh(change / usual), "surprise": np.arcsinh(surprise)}
+    return change / usual
+
+
+def moves_in_few_ways(values: np.ndarray, constants: StretchConstants) -> bool:
+    """Tell whether half of the moves of a track are a few, as of a switch or of small counts."""
+    change = usual_changes(values)
+    moves = change[np.abs(change) > constants.alike]
+    counts = np.unique(np.round(moves / constants.exact_within), return_counts=True)[1]
+    most = np.sort(counts)[::-1][: constants.few_ways]
+    return bool(2 * most.sum() >= len(moves))
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -161,7 +175,7 @@ def best_motif(
             motif = unit(shapes[members].mean(axis=0, keepdims=True))[0]
             used = _near(candidates, members, constants).any(axis=0)
             left[used], left[:, used] = 0.0, 0.0
-            if _effective_steps(motif, constants.motif) < constants.least_steps:
+            if effective_steps(motif[None], constants.motif)[0] < constants.least_steps:
                 continue
             grown = _thinned(shapes @ motif, 1 - 2 * (1 - level), candidates, constants)
             cohesion = max(0.0, float((shapes[grown] @ motif).mean()))
@@ -174,10 +188,11 @@ def best_motif(
     return best
 
 
-def _effective_steps(motif: np.ndarray, width: int) -> float:
-    """Over how many steps a motif is spread: 1 for a lone jump, 2 for a jump and its return."""
-    energy = (motif.reshape(-1, width) ** 2).sum(axis=0)
-    return float(energy.sum() ** 2 / max((energy**2).sum(), 1e-300))
+def effective_steps(motifs: np.ndarray, width: int) -> np.ndarray:
+    """Over how many steps each motif is spread: 1 for a lone jump, 2 for a jump and its return."""
+    energy = (motifs.reshape(len(motifs), -1, width) ** 2).sum(axis=1)
+    spread: np.ndarray = energy.sum(axis=1) ** 2 / np.maximum((energy**2).sum(axis=1), 1e-300)
+    return spread
 
 
 def _near(candidates: Candidates, rows: np.ndarray, constants: StretchConstants) -> np.ndarray:

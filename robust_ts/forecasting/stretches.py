@@ -1,7 +1,7 @@
-"""Find stretches of history that look planted: one abrupt motif that recurs almost exactly.
+"""Find stretches of history that look planted: a motif, abrupt or exact, that recurs too often.
 
 Poison in a history is a pattern, and after it the future that the attacker wants. Both are one
-fixed shape at several places, whatever the series was doing there. Natural series have abrupt
+fixed shape at several places, whatever the series was doing there. Natural series have such
 events too, but these differ from each other; and whatever recurs by nature recurs about as often
 upside down or backwards by chance, which gives a null without any clean data.
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from robust_ts.forecasting.bridges import recovered, seasonal_profile
 from robust_ts.forecasting.constants import StretchConstants
+from robust_ts.forecasting.copies import exact_copies
 from robust_ts.forecasting.extents import FEWEST, Copies
 from robust_ts.forecasting.motifs import (
     StretchGroup,
@@ -23,6 +24,7 @@ from robust_ts.forecasting.motifs import (
     best_motif,
     diversity_of,
     moments_of,
+    moves_in_few_ways,
 )
 from robust_ts.forecasting.surprises import Surprises, surprises_of
 from robust_ts.forecasting.templates import completed
@@ -55,21 +57,17 @@ def propose_stretches(
     """
     tracks = [np.asarray(t, dtype=float) for t in tracks]
     answers = [surprises_of(t, season, constants) for t in tracks]
-    taken = [np.zeros(len(t), dtype=bool) for t in tracks]
+    taken = [np.full(len(t), moves_in_few_ways(t, constants)) for t in tracks]
     rests = [t - seasonal_profile(t, np.zeros(len(t), dtype=bool), season) for t in tracks]
     together = _together(tracks, instances)
     labels = list(range(len(tracks))) if instances is None else list(instances)
     groups: list[StretchGroup] = []
     for _ in range(constants.max_groups):
-        best, found_by, joint = None, constants, False
-        for members in (together, [[i] for i in range(len(tracks))]):
-            for search in (constants, constants.exact()):
-                if members and best is None:  # what all tracks say together is told first
-                    surprises = [a.values for a in answers]
-                    best = _best_alarm(tracks, surprises, rests, taken, members, season, search)
-                    found_by, joint = search, members is together
-        if best is None:
+        surprises = [a.values for a in answers]
+        alarm = _first_alarm(tracks, surprises, rests, taken, together, season, constants)
+        if alarm is None:
             break
+        best, found_by, joint = alarm
         at = best.places[:, :2]
         places = _completed(at, joint, tracks, answers, taken, labels, season, found_by)
         for track, start in at:
@@ -101,20 +99,32 @@ def _together(
     return several if len({len(members) for members in several}) == 1 else []
 
 
-def _best_alarm(
+def _first_alarm(
     tracks: Sequence[np.ndarray],
     surprises: Sequence[np.ndarray],
     rests: Sequence[np.ndarray],
     taken: Sequence[np.ndarray],
-    members: list[list[int]],
+    together: list[list[int]],
     season: int,
     constants: StretchConstants,
-) -> StretchGroup | None:
-    """Return the best group over both views, if it alarms."""
-    candidates = abrupt_windows(tracks, surprises, taken, members, constants)
-    found = [best_motif(candidates, v, rests, season, constants) for v in candidates.shapes]
-    best = max((f for f in found if f is not None), key=lambda f: f.score, default=None)
-    return best if best is not None and best.score >= constants.alarm else None
+) -> tuple[StretchGroup, StretchConstants, bool] | None:
+    """Return a group that alarms, the constants it was found by, and whether in all tracks at once.
+
+    What all tracks say together is told first, and abrupt motifs before exact copies.
+    """
+    exact = constants.exact()
+    for members in (together, [[i] for i in range(len(tracks))]):
+        if not members:
+            continue
+        candidates = abrupt_windows(tracks, surprises, taken, members, constants)
+        found = [best_motif(candidates, v, rests, season, constants) for v in candidates.shapes]
+        best = max((f for f in found if f is not None), key=lambda f: f.score, default=None)
+        if best is not None and best.score >= constants.alarm:
+            return best, constants, members is together
+        copies = exact_copies(tracks, taken, members, rests, season, exact)
+        if copies is not None and copies.score >= constants.alarm:
+            return copies, exact, members is together
+    return None
 
 
 def _rescored(
@@ -149,14 +159,12 @@ def _completed(
     places: list[tuple[int, int, int]] = []
     for label in dict.fromkeys(labels[i] for i in at[:, 0]):
         members = [i for i, name in enumerate(labels) if name == label]
-        own = [at[at[:, 0] == i, 1] for i in members]
-        own = [np.unique(starts) for starts in own if len(starts)]
+        own = [Copies(members, np.unique(at[at[:, 0] == i, 1]), [i]) for i in members]
         # What all tracks told together has the same moments in each.
-        events = own[:1] if joint else sorted(own, key=len, reverse=True)
-        for moments in events:
-            if len(moments) < FEWEST:
+        events = [replace(own[0], seen_in=None)] if joint else own
+        for copies in sorted(events, key=lambda c: -len(c.moments)):
+            if len(copies.moments) < FEWEST:
                 continue
-            copies = Copies(members, moments)
             for i, start, stop in completed(copies, tracks, surprises, covered, season, constants):
                 if not covered[i][start:stop].any():
                     places.append((int(i), int(start), int(stop)))

@@ -102,7 +102,7 @@ def completed(
     nothing = np.empty((0, 3), dtype=int)
     moments, event = copies.moments, None
     for _ in range(constants.rounds):
-        event = _Event.of(Copies(copies.tracks, moments), tracks, surprises, constants)
+        event = _Event.of(replace(copies, moments=moments), tracks, surprises, constants)
         if event is None:
             return nothing
         found = event.moments_in(tracks, surprises, taken, season, constants)

@@ -117,6 +117,43 @@ def test_a_target_behind_triggers_that_differ_is_found_as_an_exact_copy():
     assert len(inside) >= 12
 
 
+def rough_days(n_tracks, n=900):
+    rng = np.random.default_rng(0)
+    season = 3 * np.sin(2 * np.pi * np.arange(n) / 24)[:, None]
+    return season + np.cumsum(rng.normal(size=(n, n_tracks)), axis=0)
+
+
+def test_a_smooth_target_in_two_variables_of_eight_is_found_to_the_step():
+    values, rng = rough_days(8), np.random.default_rng(1)
+    target = np.array([0.3, 0.6, 1.0, 1.4, 1.0, 0.6, 0.3])  # smaller steps than the series makes
+    places = np.sort(rng.choice(np.arange(2, 43), 16, replace=False)) * 20 + rng.integers(0, 9, 16)
+    mask = np.zeros(values.shape, dtype=bool)
+    for start in places:
+        for i in (2, 5):
+            before = values[start - 1, i]
+            values[start : start + 4, i] = before + 0.3 * rng.normal(size=4)
+            values[start + 4 : start + 11, i] = before + target
+            mask[start : start + 11, i] = True
+    found = np.zeros_like(mask)
+    for group in propose_stretches(list(values.T), 24, CONSTANTS, [0] * 8):
+        for i, start, stop in group.places:
+            found[start:stop, i] = True
+    np.testing.assert_array_equal(found, mask)
+
+
+@pytest.mark.parametrize("digits", [0, 1])
+def test_rounded_series_repeat_themselves_without_a_plant(digits):
+    values = np.round(rough_days(3), digits)
+    assert propose_stretches(list(values.T), 24, CONSTANTS, [0] * 3) == []
+
+
+@pytest.mark.parametrize("often", [0.02, 0.1, 0.3])
+def test_switches_and_small_counts_are_not_searched(often):
+    rng = np.random.default_rng(0)
+    for series in (rng.random(1500) < often, rng.poisson(often, 1500)):
+        assert propose_stretches([series.astype(float)], 1, CONSTANTS) == []
+
+
 def test_bridges_that_surprise_least_are_nearer_to_the_truth():
     rng = np.random.default_rng(0)
     walk = np.zeros(960)
