@@ -6,21 +6,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 
 from robust_ts import E2ABLClassifier
 from robust_ts.attacks import PatchTrigger, poison
-from robust_ts.classifiers.e2abl import _Outcome, _report
+from robust_ts.classifiers._lesson import Lesson
+from robust_ts.classifiers.e2abl import _Outcome, _propose, _report
 from robust_ts.defense.constants import DefenseConstants
-from robust_ts.defense.propose import propose
-from robust_ts.defense.views import feature_views
+from robust_ts.defense.evidence import Proposal
 from robust_ts.evaluation.plots import _new_figure
 from robust_ts.evaluation.speed.timing import Settings, seconds_of
 from robust_ts.evaluation.tables import markdown_table
-from robust_ts.inputs import standardize
 
 #: Stages in the order in which a fit runs them.
-STAGES = ("trap epoch", "views", "proposals", "main epoch", "report")
+STAGES = ("trap epoch", "main epoch", "proposals", "lesson", "report")
 #: Sizes of the two sweeps.
 NUMBERS = {"quick": (60, 120), "whole": (1000, 3000, 10_000, 30_000, 100_000)}
 LENGTHS = {"quick": (16, 32), "whole": (32, 128, 512, 1024, 2048, 4096)}
@@ -49,31 +47,21 @@ def generate(n_samples: int, n_timesteps: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def stage_seconds(X: np.ndarray, y: np.ndarray, device: torch.device) -> dict[str, float]:
-    """Time each stage of one fit, and give the size of the views in GB as ``"views, GB"``."""
+    """Time each stage of one fit."""
     classifier = E2ABLClassifier(_BACKBONE, device=device, precision="float32", random_state=0)
-    job = classifier._prepare(X, y)
+    job, constants = classifier._prepare(X, y), DefenseConstants()
     generator = torch.Generator().manual_seed(0)
     trap = job.trainer(job.spec.shallow(job.mean, job.scale), generator)
     main = job.main_trainer(generator)
-    scaled = standardize(job.data.X, job.mean.numpy(), job.scale.numpy())
-    kept: dict[str, Any] = {}
-
-    def find() -> None:
-        with threadpool_limits(limits=1, user_api="blas"):
-            kept["proposals"] = propose(
-                kept["views"], job.data.y, job.spec.n_classes, DefenseConstants()
-            )
-
+    proposals: list[Proposal] = []
     works: dict[str, Callable[[], object]] = {
         "trap epoch": lambda: trap.run(1),
-        "views": lambda: kept.update(views=feature_views(scaled)),
-        "proposals": find,
         "main epoch": lambda: main.run(1),
-        "report": lambda: _report(job, _Outcome(main), kept["proposals"]),
+        "proposals": lambda: proposals.extend(_propose(job, main, 0, constants)),
+        "lesson": lambda: Lesson.of(job, main, proposals, 0, constants),
+        "report": lambda: _report(job, _Outcome(main), proposals),
     }
-    seconds = {stage: seconds_of(works[stage], device) for stage in STAGES}
-    size = sum(view.nbytes for view in kept["views"].values()) / 1e9
-    return {**seconds, "views, GB": size}
+    return {stage: seconds_of(works[stage], device) for stage in STAGES}
 
 
 def slope(sizes: Sequence[int], seconds: Sequence[float]) -> float:
@@ -159,14 +147,13 @@ def table(settings: Settings) -> str:
 
 def growth_table(name: str, measured: dict[int, dict[str, float]]) -> str:
     """Show seconds by size, then the slope over all sizes and between the last two."""
-    columns = [*STAGES, "views, GB"]
     rows: list[dict[str, Any]] = [
-        {name: f"{size:,}", **{c: f"{cost[c]:.3g}" for c in columns}}
+        {name: f"{size:,}", **{c: f"{cost[c]:.3g}" for c in STAGES}}
         for size, cost in measured.items()
     ]
     sizes = list(measured)
     for label, part in (("slope", sizes), ("slope, last two", sizes[-2:])):
-        slopes = {c: f"{slope(part, [measured[s][c] for s in part]):.2f}" for c in columns}
+        slopes = {c: f"{slope(part, [measured[s][c] for s in part]):.2f}" for c in STAGES}
         rows.append({name: label, **slopes})
     return markdown_table(rows)
 
