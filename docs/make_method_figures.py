@@ -94,7 +94,7 @@ def watch(rate: float, forced: int | None = None) -> Watched:
             learned = _lesson.LearnedByAll(job, trainer, means, constants)
             seen.taught = {p.label: _lesson._taught(learned, p, clean, seed) for p in seen.best}
             if forced is not None:
-                return _lesson.Lesson([seen.taught[p.label] for p in seen.best[:forced]])
+                return _lesson.Lesson(trainer, [seen.taught[p.label] for p in seen.best[:forced]])
             return real["Lesson"].of(job, trainer, proposals, seed, constants)
 
     def probabilities(trainer: Any, samples: np.ndarray) -> np.ndarray:
@@ -373,7 +373,8 @@ def draw_ledger(seen: Watched, undefended: Watched) -> None:
         plot_losses(ax, losses, seen.mask, title)
         ax.set_title(title, fontsize=11)
         ax.set_ylabel("")
-    verified = round(CONSTANTS.verify_share * len(main))
+    epochs = undefended.classifier.ledger_.losses("main")
+    verified = round(CONSTANTS.verify_share * len(epochs))
     axes[2].axvline(verified, color="black", linestyle=":", label="verification")
     axes[2].legend(frameon=False, fontsize=9)
     axes[0].set_ylabel("loss under the given label")

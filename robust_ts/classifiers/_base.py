@@ -4,7 +4,6 @@ import copy
 import inspect
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,6 +14,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from robust_ts.classifiers._job import FitJob
 from robust_ts.inputs import (
     TrainingSet,
     channel_statistics,
@@ -24,16 +24,13 @@ from robust_ts.inputs import (
 )
 from robust_ts.networks import NetworkSpec, check_backbone, space_axes_of
 from robust_ts.training import (
-    Augment,
     History,
     Samples,
     Schedule,
     Team,
-    Trainer,
     check_augment,
     current_team,
     derive_seeds,
-    isolated_rng,
     predict_batches,
     resolve_device,
     resolve_precision,
@@ -109,60 +106,6 @@ def shares_parameters(cls: _C) -> _C:
             "<shared attributes>", SHARED_ATTRIBUTES
         )
     return cls
-
-
-@dataclass(frozen=True)
-class FitJob:
-    """One call of ``fit``: validated data, and how to build and train on it."""
-
-    data: TrainingSet
-    spec: NetworkSpec
-    schedule: Schedule
-    X: Samples
-    y: torch.Tensor
-    mean: torch.Tensor
-    scale: torch.Tensor
-    class_weight: torch.Tensor | None
-    device: torch.device
-    dtype: torch.dtype
-    progress: bool
-    augment: str | None = None
-    team: Team = field(default_factory=Team)
-
-    def main_trainer(self, generator: torch.Generator) -> Trainer:
-        """Build the main network and its trainer; call inside ``isolated_rng``."""
-        return self.trainer(self.spec.main(self.mean, self.scale), generator)
-
-    def trainer(
-        self,
-        network: nn.Module,
-        generator: torch.Generator,
-        *,
-        schedule: Schedule | None = None,
-        stage: str = "main",
-    ) -> Trainer:
-        """Build a trainer of ``network`` on the data of this job."""
-        return Trainer(
-            network,
-            self.X,
-            self.y,
-            schedule or self.schedule,
-            generator=generator,
-            device=self.device,
-            dtype=self.dtype,
-            class_weight=self.class_weight,
-            stage=stage,
-            progress=self.progress and self.team.rank == 0,
-            augment=self._augment(generator) if self.augment else None,
-            team=self.team,
-        )
-
-    def _augment(self, generator: torch.Generator) -> Augment:
-        assert self.augment is not None
-        if self.team.size > 1:  # parts of a batch differ in size, and shuffling must not
-            seed = generator.initial_seed() + 1 + self.team.rank
-            generator = torch.Generator().manual_seed(seed)
-        return Augment(self.augment, self.mean, generator)
 
 
 class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
@@ -403,10 +346,3 @@ def is_number(value: Any) -> bool:
     """Whether a parameter is a finite real number."""
     real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     return bool(real and np.isfinite(value))
-
-
-def train_plain(job: FitJob, seed: int) -> tuple[nn.Module, History]:
-    """Train the main network on the data as given: the undefended fit."""
-    with isolated_rng(seed, job.device) as generator:
-        trainer = job.main_trainer(generator).run()
-    return trainer.network, History(trainer.records)

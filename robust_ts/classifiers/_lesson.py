@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import softmax
 
 from robust_ts.chunks import chunk_rows, read
-from robust_ts.classifiers._base import FitJob
+from robust_ts.classifiers._job import FitJob
 from robust_ts.defense.candidates import largest_group
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.evidence import Proposal, capped
@@ -51,7 +51,7 @@ class Taught:
     Parameters
     ----------
     proposal : Proposal
-        The group, with its debt and those of its members that are bearing.
+        The group, with its debt and the samples of its class that are bearing.
     others : ndarray of int
         Samples of other classes.
     stamp : Stamp
@@ -83,10 +83,13 @@ class Lesson:
 
     Parameters
     ----------
+    trainer : Trainer
+        Asks that network.
     taught : sequence of Taught
         The groups that alarm, likeliest first; several of a class may share members.
     """
 
+    trainer: Trainer
     taught: Sequence[Taught]
 
     @classmethod
@@ -105,7 +108,8 @@ class Lesson:
         means = class_means(job, clean) if asked else np.empty(0)
         learned = LearnedByAll(job, trainer, means, constants)
         known = [_taught(learned, proposal, clean, seed) for proposal in asked]
-        return cls(_together([t for t in known if t is not None], job.data.y, constants))
+        alarming = _together([t for t in known if t is not None], job.data.y, constants)
+        return cls(trainer, alarming)
 
     def suspects(self, constants: DefenseConstants) -> list[Proposal]:
         """Return the groups that alarm, with the score that they now have."""
@@ -148,7 +152,7 @@ def _taught(
     stamp = stamp_of(read(X, group), read(X, others))
     own = np.flatnonzero(given == label)
     owing, inside = learned.owing(label, proposal.members, own), np.isin(own, proposal.members)
-    proposal = replace(proposal, bearing=own[owing & inside], debt=debt(owing, inside))
+    proposal = replace(proposal, bearing=own[owing], debt=debt(owing, inside))
     found = Taught(proposal, others, stamp, 0.0)
     return replace(found, share=found.steered(learned.trainer))
 

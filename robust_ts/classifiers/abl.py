@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from robust_ts.classifiers._base import BaseNeuralClassifier, FitJob, is_number, shares_parameters
+from robust_ts.classifiers._base import BaseNeuralClassifier, is_number, shares_parameters
+from robust_ts.classifiers._job import FitJob
 from robust_ts.defense.losses import ascent_loss, flooding_loss, gradient_ascent_gap
 from robust_ts.training import History, isolated_rng
 from robust_ts.training.objective import mean_loss

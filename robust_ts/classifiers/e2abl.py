@@ -11,7 +11,8 @@ from threadpoolctl import threadpool_limits
 from torch import nn
 
 from robust_ts.chunks import read
-from robust_ts.classifiers._base import BaseNeuralClassifier, FitJob, shares_parameters
+from robust_ts.classifiers._base import BaseNeuralClassifier, shares_parameters
+from robust_ts.classifiers._job import FitJob
 from robust_ts.classifiers._lesson import LearnedByAll, Lesson, class_means
 from robust_ts.defense.blocks import search
 from robust_ts.defense.constants import DefenseConstants
@@ -21,7 +22,7 @@ from robust_ts.defense.ledger import Ledger
 from robust_ts.defense.patterns import pattern_of
 from robust_ts.defense.propose import low_loss_groups, members_of
 from robust_ts.defense.recover import Recovery, agreeing, recover, suspicion_of
-from robust_ts.defense.verify import verify
+from robust_ts.defense.verify import Reading, verify
 from robust_ts.inputs import standardize, stretch_padded
 from robust_ts.networks import ShallowNetwork, TwoHeadNetwork
 from robust_ts.report import PoisonReport
@@ -35,12 +36,12 @@ class E2ABLClassifier(BaseNeuralClassifier):
     Groups of training samples to which the rest of the data would give another label are
     proposed as poison. A network is trained on everything, as if nothing were wrong, and asked
     what it learned from them: the pattern of a poisoned group, put on samples of other classes,
-    carries its label over. Such groups are held out of a second network; part of the way
-    through, this one, which never saw them, decides whether it contradicts their labels and no
+    carries its label over. Such groups are held out of a second network; after 0.4 times
+    ``epochs`` this one, which never saw them, decides whether it contradicts their labels and no
     longer follows their pattern. Confirmed groups get their true labels back ("true class
-    recovery") and join the training under these. If nothing is proposed or nothing confirmed,
-    the result is the first network, that of ordinary training, bit by bit. A second
-    classification head on a copy of the shallow layers, the trap, keeps the early losses.
+    recovery") and join the training under these, for another ``epochs``. If nothing is proposed
+    or nothing confirmed, the result is the first network, that of ordinary training, bit by bit.
+    A second classification head on a copy of the shallow layers, the trap, keeps the early losses.
 
     Parameters
     ----------
@@ -194,8 +195,11 @@ def _train_without(
     """
     given, n = job.data.y, len(job.data.y)
     held = members_of(suspects, n)
+    before = max(1, round(constants.verify_share * job.schedule.epochs))
+    # What was held out gets as many epochs, from there on, as in ordinary training.
+    schedule = replace(job.schedule, epochs=before + job.schedule.epochs)
     with isolated_rng(seed, job.device) as generator:
-        trainer = job.main_trainer(generator)
+        trainer = job.main_trainer(generator, schedule)
 
         def train(until: int, labels: np.ndarray, keep: np.ndarray) -> None:
             trainer.targets = torch.from_numpy(labels).to(job.device)
@@ -205,16 +209,22 @@ def _train_without(
                 losses[held] = np.nan  # not under the given label, or not trained on at all
                 ledger.record("main", record["epoch"], losses)
 
-        train(max(1, round(constants.verify_share * job.schedule.epochs)), given, ~held)
+        train(before, given, ~held)
         probabilities = _probabilities(trainer, held)
         ledger.amend("main", held, probabilities)
         left = suspects if lesson is None else lesson.unlearned(trainer, constants)
         means = class_means(job, ~held)
-        contents = [_content(trainer, job, p.members, p.label, means) for p in left]
-        confirmed = verify(probabilities, contents, given, left, constants)
+        asked = [trainer] if lesson is None else [trainer, lesson.trainer]
+        readings = [
+            Reading(*(_content(t, job, p.members, p.label, means) for t in asked)) for p in left
+        ]
+        confirmed = verify(probabilities, readings, given, left, constants)
         if not confirmed:
             return None
+        # What owes its label to the pattern belongs to the group, although the search missed it.
+        confirmed = [replace(p, members=np.union1d(p.members, p.bearing)) for p in confirmed]
         suspect = members_of(confirmed, n)
+        held |= suspect
         bearing = np.isin(np.arange(n), np.concatenate([p.bearing for p in confirmed]))
         suspect &= bearing | ~agreeing(probabilities, given, suspect, constants)
         content = np.zeros_like(probabilities)
@@ -225,7 +235,7 @@ def _train_without(
                     content[group] = _content(trainer, job, group, p.label, means)
             recovery = recover(content, given, suspect, constants)
             done = len(trainer.records)
-            if done == job.schedule.epochs:
+            if done == schedule.epochs:
                 break
             train(done + constants.recover_every, recovery.labels, recovery.keep)
             ledger.amend("main", held, _probabilities(trainer, held))

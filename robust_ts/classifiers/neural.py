@@ -2,12 +2,8 @@
 
 from torch import nn
 
-from robust_ts.classifiers._base import (
-    BaseNeuralClassifier,
-    FitJob,
-    shares_parameters,
-    train_plain,
-)
+from robust_ts.classifiers._base import BaseNeuralClassifier, shares_parameters
+from robust_ts.classifiers._job import FitJob, train_plain
 from robust_ts.training import History
 
 

@@ -12,7 +12,7 @@ VIEWS = ("raw", "smooth", "local", "global", "halves")
 STAGES = (
     *EVIDENCE,
     *("weights", *VIEWS, "refinement"),
-    *("embedding", "transfer", "debt", "verify", "recover"),
+    *("embedding", "transfer", "debt", "reading", "verify", "recover"),
 )
 
 
@@ -55,16 +55,18 @@ class DefenseConstants:
         Least weight of a group to be held out: its score, times the share of other samples that its
         pattern steers, times its debt. Bounds the cost: many unpoisoned sets stay below.
     least_share : float, default=0.25
-        What the share of steered samples, and the spread, count at least. Not every trigger can be
-        put on other samples at fixed places, such as the last steps of series of unequal length, or
-        a warp; and a network that has trained for a few steps only calls everything one class.
+        What the share of steered samples, the spread, and the share that both networks read alike
+        count at least. Not every trigger can be put on other samples at fixed places, such as the
+        last steps of series of unequal length, or a warp; and a network that has trained for a few
+        steps only calls everything one class.
     verify_share : float, default=0.4
-        Share of the epochs after which the network trained without a group judges it: late enough
-        to classify well, early enough that a restart and the recovery still have time.
-    proof : float, default=0.06
+        Epochs, over those of the fit, after which the network trained without a group judges it;
+        a whole fit follows: late enough to classify well, early enough to cost little.
+    proof : float, default=0.04
         Least weight of a group to be confirmed: that weight, with what is left of the share in a
-        network that never saw the group, times the spread of its contents, times the fourth root
-        of that network's odds against its label. Natural groups mostly stayed below 0.05.
+        network that never saw the group, times the spread of its contents, the square root of the
+        share of members that both networks read alike, and the fourth root of that network's odds
+        against its label. Natural groups of unpoisoned data stayed just below.
     recover_probability : float, default=0.5
         Least probability of the recovered label: likelier than all others together. At 0.8 fewer
         came back, and each one left out costs clean accuracy.
@@ -77,11 +79,11 @@ class DefenseConstants:
         Share of all samples that the low-loss isolation proposes. Used for comparison only.
     without : frozenset of str, default=frozenset()
         What is left out, for the ablation: names among `STAGES`. A factor of the evidence, or of
-        what the network says of a group (``"transfer"``, ``"debt"``), counts as 1; without
-        ``"weights"`` all views weigh the same; without ``"refinement"`` few classes are not split;
-        without ``"embedding"`` the network that was trained on everything adds no groups; without
-        ``"verify"`` what is held out is believed to be poison; without ``"recover"`` it stays out
-        for good.
+        what the networks say of a group (``"transfer"``, ``"debt"``, ``"reading"``), counts as 1;
+        without ``"weights"`` all views weigh the same; without ``"refinement"`` few classes are not
+        split; without ``"embedding"`` the network that was trained on everything adds no groups;
+        without ``"verify"`` what is held out is believed to be poison; without ``"recover"`` it
+        stays out for good.
 
     Raises
     ------
@@ -103,7 +105,7 @@ class DefenseConstants:
     alarm: float = 0.01
     least_share: float = 0.25
     verify_share: float = 0.4
-    proof: float = 0.06
+    proof: float = 0.04
     recover_probability: float = 0.5
     recover_every: int = 3
     block: int = 64_000

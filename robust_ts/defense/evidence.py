@@ -38,8 +38,9 @@ class Proposal:
         How far the group, and only the group, owes its label to its pattern, so a network said that
         saw them: 1/2 where it said nothing.
     bearing : ndarray of int
-        Members that owe their label to the pattern, so a network said that saw them: they do not
-        come back where another one agrees with the label.
+        Samples of the class that owe their label to the pattern, so a network said that saw them.
+        If the group is confirmed they are of it, and do not come back where another network agrees
+        with the label.
     """
 
     label: int

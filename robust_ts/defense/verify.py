@@ -1,13 +1,46 @@
 """Ask a network that never saw a group whether the group's labels hold."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import entropy
 
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.evidence import Proposal
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What networks make of the members of a group without the pattern that these share.
+
+    Parameters
+    ----------
+    content : ndarray of shape (n_members, n_classes)
+        Probabilities of a network that never saw the group.
+    by_all : ndarray of shape (n_members, n_classes), default=None
+        The same of a network that was trained on everything.
+    """
+
+    content: np.ndarray
+    by_all: np.ndarray | None = None
+
+    def shared(self, label: int) -> float:
+        """Return the share of members whose best class but ``label`` is the same in both; else 1.
+
+        What lies beneath a trigger is a series like others, that any two networks know. What is
+        left of a natural group without what its members share is none.
+        """
+        if self.by_all is None:
+            return 1.0
+        return float(np.mean(best_other(self.content, label) == best_other(self.by_all, label)))
+
+
+def best_other(content: np.ndarray, label: int) -> np.ndarray:
+    """Return the likeliest class of each row but one: ndarray of int of shape (n_rows,)."""
+    others = np.where(np.arange(content.shape[1]) == label, -np.inf, content)
+    best: np.ndarray = others.argmax(axis=1)
+    return best
 
 
 def label_odds(probabilities: np.ndarray, label: int, members: np.ndarray) -> float:
@@ -51,14 +84,14 @@ def spread(content: np.ndarray, labels: np.ndarray, label: int) -> float | None:
         Entropy of their best other classes over that of the other classes themselves, at most 1;
         None where there is one other class.
     """
-    found = np.where(np.arange(content.shape[1]) == label, -np.inf, content).argmax(axis=1)
     usual = entropy(np.bincount(labels[labels != label]))
-    return float(min(1.0, entropy(np.bincount(found)) / usual)) if usual > 0 else None
+    found = entropy(np.bincount(best_other(content, label)))
+    return float(min(1.0, found / usual)) if usual > 0 else None
 
 
 def verify(
     probabilities: np.ndarray,
-    content: Sequence[np.ndarray],
+    readings: Sequence[Reading],
     labels: np.ndarray,
     proposals: Sequence[Proposal],
     constants: DefenseConstants,
@@ -67,6 +100,7 @@ def verify(
 
     What was found so far and what the network says are weighed together, the odds by their fourth
     root: a network may be sure of the wrong class, of poison as of a natural group it never saw.
+    The share of members that both networks read alike counts by its square root.
     Where there is one other class, and contents cannot spread, the square of the share of members
     that owe their label to the pattern, less that of the rest of the class, stands in.
 
@@ -74,8 +108,8 @@ def verify(
     ----------
     probabilities : ndarray of shape (n_samples, n_classes)
         Of a network trained without the members of all ``proposals``.
-    content : sequence of ndarray of shape (n_members, n_classes)
-        The same for the members of each proposal without the pattern of their group.
+    readings : sequence of Reading
+        Of the members of each proposal.
     labels : ndarray of shape (n_samples,)
         Given labels.
     proposals : sequence of Proposal
@@ -86,14 +120,14 @@ def verify(
     Returns
     -------
     list of Proposal
-        Of each class the one with the highest score times spread times fourth root of the odds,
-        if that is ``constants.proof`` or more; it becomes the score.
+        Of each class the one with the highest score times spread times roots of the share and of
+        the odds, if that is ``constants.proof`` or more; it becomes the score.
     """
     if "verify" in constants.without:
         weighed = list(proposals)
     else:
         weighed = [
-            replace(p, score=_weight(probabilities, content[i], labels, p, constants))
+            replace(p, score=_weight(probabilities, readings[i], labels, p, constants))
             for i, p in enumerate(proposals)
             if (labels[p.members] == p.label).all()
         ]
@@ -104,15 +138,16 @@ def verify(
 
 def _weight(
     probabilities: np.ndarray,
-    content: np.ndarray,
+    reading: Reading,
     labels: np.ndarray,
     proposal: Proposal,
     constants: DefenseConstants,
 ) -> float:
     odds = label_odds(probabilities, proposal.label, proposal.members)
-    even = spread(content, labels, proposal.label)
+    even = spread(reading.content, labels, proposal.label)
     if even is None:  # two classes: single samples must bear witness where contents cannot
         even = max(0.0, 2 * proposal.debt - 1) ** 2
     else:
         even = max(constants.least_share, even)
-    return proposal.score * even * odds**0.25
+    shared = max(constants.least_share, reading.shared(proposal.label))
+    return proposal.score * even * constants.factor("reading", shared**0.5) * odds**0.25

@@ -12,7 +12,8 @@ from scipy.special import softmax
 from sktime.forecasting.base import BaseForecaster
 from torch import nn
 
-from robust_ts.classifiers._base import BaseNeuralClassifier, FitJob, train_plain
+from robust_ts.classifiers._base import BaseNeuralClassifier
+from robust_ts.classifiers._job import FitJob, train_plain
 from robust_ts.forecasting import frames
 from robust_ts.forecasting.network import WindowMLP
 from robust_ts.forecasting.shapes import Codebook, Mixture, fit_codebook

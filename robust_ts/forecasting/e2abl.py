@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from robust_ts.classifiers._base import FitJob
+from robust_ts.classifiers._job import FitJob
 from robust_ts.forecasting import frames
 from robust_ts.forecasting._base import BaseShapeForecaster, Fitted
 from robust_ts.forecasting.bridges import smoothed

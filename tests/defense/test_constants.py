@@ -9,7 +9,7 @@ from robust_ts.defense.features import features_of
 from robust_ts.defense.patterns import Stamp
 from robust_ts.defense.propose import propose
 from robust_ts.defense.recover import agreeing, recover
-from robust_ts.defense.verify import verify
+from robust_ts.defense.verify import Reading, verify
 from robust_ts.defense.views import feature_views
 from robust_ts.defense.witnesses import Witnesses
 from tests.defense._groups import CONSTANTS, N_CLASSES, clean_series, make_proposal, poisoned_series
@@ -89,8 +89,10 @@ def test_without_a_factor_of_the_lesson_it_counts_as_one(stage: str) -> None:
 def test_without_verify_all_is_believed_and_without_recover_nothing_comes_back() -> None:
     y, sure = np.zeros(4, dtype=int), np.tile([0.9, 0.1], (4, 1))
     group = make_proposal(0, [0, 1])
-    assert verify(sure**4, [sure[:2]], y, [make_proposal(0, [0, 1], 0.05)], CONSTANTS) == []
-    assert verify(sure, [sure[:2]], y, [group], leaving_out("verify")) == [group]
+    assert (
+        verify(sure**4, [Reading(sure[:2])], y, [make_proposal(0, [0, 1], 0.05)], CONSTANTS) == []
+    )
+    assert verify(sure, [Reading(sure[:2])], y, [group], leaving_out("verify")) == [group]
     suspect = np.array([True, True, False, False])
     for probabilities in (sure, 1 - sure):
         result = recover(probabilities, y, suspect, leaving_out("recover"))

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from robust_ts.defense.verify import label_odds, spread, verify
+from robust_ts.defense.verify import Reading, label_odds, spread, verify
 from tests.defense._groups import CONSTANTS, make_proposal
 
 EVEN = np.array([[0.0, 1, 0], [0, 0, 1]] * 4)  # contents of both other classes
@@ -23,12 +23,21 @@ def test_score_and_odds_are_weighed_together() -> None:
     y, members = labels(), [0, 1, 2, 3]
     P = np.tile([1 / 17, 16 / 17, 0], (8, 1))  # odds of 16, whose fourth root is 2
     just, short = (make_proposal(0, members, CONSTANTS.proof / 2 * f) for f in (1.01, 0.99))
-    (found,) = verify(P, [EVEN[:4]], y, [just], CONSTANTS)
+    (found,) = verify(P, [Reading(EVEN[:4])], y, [just], CONSTANTS)
     assert found.members is just.members
     assert found.score == pytest.approx(2 * just.score)
-    assert verify(P, [EVEN[:4]], y, [short], CONSTANTS) == []
+    assert verify(P, [Reading(EVEN[:4])], y, [short], CONSTANTS) == []
     P[:] = [16 / 17, 1 / 17, 0]
-    assert verify(P, [EVEN[:4]], y, [make_proposal(0, members, 0.09)], CONSTANTS) == []
+    assert (
+        verify(
+            P,
+            [Reading(EVEN[:4])],
+            y,
+            [make_proposal(0, members, 1.98 * CONSTANTS.proof)],
+            CONSTANTS,
+        )
+        == []
+    )
 
 
 def test_contents_of_one_class_count_for_little() -> None:
@@ -39,8 +48,8 @@ def test_contents_of_one_class_count_for_little() -> None:
     P = np.tile([0.01, 0.99, 0], (8, 1))
     level = CONSTANTS.proof / CONSTANTS.least_share / 99**0.25
     few, many = (make_proposal(0, [0, 1, 2, 3], level * f) for f in (0.99, 1.01))
-    assert verify(P, [one], y, [few], CONSTANTS) == []
-    assert [p.members for p in verify(P, [one], y, [many], CONSTANTS)] == [many.members]
+    assert verify(P, [Reading(one)], y, [few], CONSTANTS) == []
+    assert [p.members for p in verify(P, [Reading(one)], y, [many], CONSTANTS)] == [many.members]
 
 
 def test_spread_is_measured_by_the_mixture_of_the_other_classes() -> None:
@@ -48,12 +57,38 @@ def test_spread_is_measured_by_the_mixture_of_the_other_classes() -> None:
     assert spread(EVEN[:, :2], np.repeat([0, 1], 8), 0) is None  # one other class
 
 
+def test_what_both_networks_read_alike_counts_by_its_root() -> None:
+    turned = np.concatenate([EVEN[:3], EVEN[2:3]])  # of four members the last one is read otherwise
+    assert Reading(EVEN[:4], turned).shared(0) == 0.75
+    assert Reading(EVEN[:4]).shared(0) == 1  # one network alone
+    y, P = labels(), np.tile([1 / 17, 16 / 17, 0], (8, 1))
+    level = CONSTANTS.proof / 2 / 0.75**0.5
+    short, just = (make_proposal(0, [0, 1, 2, 3], level * f) for f in (0.99, 1.01))
+    assert verify(P, [Reading(EVEN[:4], turned)], y, [short], CONSTANTS) == []
+    assert len(verify(P, [Reading(EVEN[:4], turned)], y, [just], CONSTANTS)) == 1
+    without = replace(CONSTANTS, without=frozenset({"reading"}))
+    assert len(verify(P, [Reading(EVEN[:4], turned)], y, [short], without)) == 1
+    # Networks that read nothing alike leave a quarter.
+    other = Reading(EVEN[:4], EVEN[1:5])
+    assert other.shared(0) == 0
+    assert (
+        len(
+            verify(
+                P, [other], y, [make_proposal(0, [0, 1, 2, 3], 1.01 * CONSTANTS.proof)], CONSTANTS
+            )
+        )
+        == 1
+    )
+
+
 def test_with_two_classes_the_debt_of_single_samples_decides() -> None:
     y, P = np.repeat([0, 1], 8), np.tile([1 / 17, 16 / 17], (8, 1))
     group = make_proposal(0, [0, 1, 2, 3], CONSTANTS.proof)
     owing, doubtful = replace(group, debt=0.9), replace(group, debt=0.8)
-    assert [p.members for p in verify(P, [EVEN[:4, :2]], y, [owing], CONSTANTS)] == [group.members]
-    assert verify(P, [EVEN[:4, :2]], y, [doubtful], CONSTANTS) == []
+    assert [p.members for p in verify(P, [Reading(EVEN[:4, :2])], y, [owing], CONSTANTS)] == [
+        group.members
+    ]
+    assert verify(P, [Reading(EVEN[:4, :2])], y, [doubtful], CONSTANTS) == []
 
 
 def test_of_the_groups_of_a_class_the_surest_is_confirmed() -> None:
@@ -61,7 +96,7 @@ def test_of_the_groups_of_a_class_the_surest_is_confirmed() -> None:
     P = np.tile([1e-8, 0.5, 0.5], (8, 1))
     P[3:] = [0.9, 0.1, 0]
     blurred, pure = make_proposal(0, list(range(8)), 0.3), make_proposal(0, [0, 1, 2], 0.2)
-    found = verify(P, [EVEN, EVEN[:3]], y, [blurred, pure], CONSTANTS)
+    found = verify(P, [Reading(EVEN), Reading(EVEN[:3])], y, [blurred, pure], CONSTANTS)
     assert [p.members.tolist() for p in found] == [[0, 1, 2]]
 
 
@@ -69,4 +104,4 @@ def test_a_group_whose_labels_changed_is_not_confirmed() -> None:
     P = np.tile([0.01, 0.99, 0], (8, 1))
     group = make_proposal(0, [0, 1], 0.9)
     y = np.array([0, *[1] * 4, *[2] * 3])
-    assert verify(P, [EVEN[:2]], y, [group], CONSTANTS) == []
+    assert verify(P, [Reading(EVEN[:2])], y, [group], CONSTANTS) == []
