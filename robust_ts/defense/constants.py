@@ -67,6 +67,9 @@ class DefenseConstants:
         network that never saw the group, times the spread of its contents, the square root of the
         share of members that both networks read alike, and the fourth root of that network's odds
         against its label. Natural groups of unpoisoned data stayed just below.
+    beside : float, default=0.1
+        Least weight of a confirmed group over that of the surest one of another class. Two
+        attackers of about the same strength are both found; natural groups beside poison are left.
     recover_probability : float, default=0.5
         Least probability of the recovered label: likelier than all others together. At 0.8 fewer
         came back, and each one left out costs clean accuracy.
@@ -106,6 +109,7 @@ class DefenseConstants:
     least_share: float = 0.25
     verify_share: float = 0.4
     proof: float = 0.04
+    beside: float = 0.1
     recover_probability: float = 0.5
     recover_every: int = 3
     block: int = 64_000

@@ -120,8 +120,10 @@ def verify(
     Returns
     -------
     list of Proposal
-        Of each class the one with the highest score times spread times roots of the share and of
-        the odds, if that is ``constants.proof`` or more; it becomes the score.
+        With their weight, score times spread times roots of the share and of the odds, as score:
+        of each class, among those of ``constants.proof`` or more, the one with most weight times
+        root of its size. Less than ``constants.beside`` of the surest of all classes is too little:
+        one attacker is likelier than two.
     """
     if "verify" in constants.without:
         weighed = list(proposals)
@@ -132,8 +134,10 @@ def verify(
             if (labels[p.members] == p.label).all()
         ]
         weighed = [p for p in weighed if p.score >= constants.proof]
-    # The best comes last, and stays.
-    return list({p.label: p for p in sorted(weighed, key=lambda p: p.score)}.values())
+    # The best comes last, and stays; of two that weigh much the same the more complete one.
+    best = {p.label: p for p in sorted(weighed, key=lambda p: p.score * len(p.members) ** 0.5)}
+    surest = max((p.score for p in best.values()), default=0.0)
+    return [p for p in best.values() if p.score >= constants.beside * surest]
 
 
 def _weight(

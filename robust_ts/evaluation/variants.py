@@ -14,7 +14,15 @@ ABLATION = ("e2abl", *(f"{VARIANT}without={stage}]" for stage in STAGES))
 #: Constants whose effect is measured.
 _MOVED = (
     *("n_landmarks", "ridge", "least_classes", "min_group", "nats"),
-    *("alarm", "least_share", "verify_share", "proof", "recover_probability", "recover_every"),
+    *(
+        "alarm",
+        "least_share",
+        "verify_share",
+        "proof",
+        "beside",
+        "recover_probability",
+        "recover_every",
+    ),
 )
 _SHARES = ("least_share", "verify_share", "recover_probability")
 

@@ -100,6 +100,28 @@ def test_of_the_groups_of_a_class_the_surest_is_confirmed() -> None:
     assert [p.members.tolist() for p in found] == [[0, 1, 2]]
 
 
+def test_of_groups_of_one_weight_the_more_complete_one_is_confirmed() -> None:
+    y, P = labels(), np.tile([1 / 17, 16 / 17, 0], (8, 1))
+    part, whole = make_proposal(0, [0, 1, 2], 0.2), make_proposal(0, list(range(8)), 0.19)
+    (found,) = verify(P, [Reading(EVEN[:3]), Reading(EVEN)], y, [part, whole], CONSTANTS)
+    assert len(found.members) == 8
+
+
+def test_a_faint_group_beside_a_sure_one_of_another_class_is_natural() -> None:
+    y = labels()
+    P = np.tile([1 / 17, 16 / 17, 0], (18, 1))
+    P[8:] = [16 / 17, 1 / 17, 0]
+    sure = make_proposal(0, [0, 1, 2, 3], 0.9)
+    contents = [Reading(EVEN[:4]), Reading(EVEN[:4, [1, 0, 2]])]
+    faint, second = (
+        make_proposal(1, [8, 9, 10, 11], 0.9 * CONSTANTS.beside * f) for f in (0.9, 2.0)
+    )
+    assert [p.label for p in verify(P, contents, y, [sure, faint], CONSTANTS)] == [0]
+    assert [p.label for p in verify(P, contents[1:], y, [faint], CONSTANTS)] == [1]
+    found = verify(P, contents, y, [sure, second], CONSTANTS)
+    assert sorted(p.label for p in found) == [0, 1]
+
+
 def test_a_group_whose_labels_changed_is_not_confirmed() -> None:
     P = np.tile([0.01, 0.99, 0], (8, 1))
     group = make_proposal(0, [0, 1], 0.9)
