@@ -126,18 +126,22 @@ def verify(
         one attacker is likelier than two.
     """
     if "verify" in constants.without:
-        weighed = list(proposals)
-    else:
-        weighed = [
-            replace(p, score=_weight(probabilities, readings[i], labels, p, constants))
-            for i, p in enumerate(proposals)
-            if (labels[p.members] == p.label).all()
-        ]
-        weighed = [p for p in weighed if p.score >= constants.proof]
-    # The best comes last, and stays; of two that weigh much the same the more complete one.
-    best = {p.label: p for p in sorted(weighed, key=lambda p: p.score * len(p.members) ** 0.5)}
-    surest = max((p.score for p in best.values()), default=0.0)
-    return [p for p in best.values() if p.score >= constants.beside * surest]
+        return _best_of_class(proposals)
+    weighed = [
+        replace(p, score=_weight(probabilities, readings[i], labels, p, constants))
+        for i, p in enumerate(proposals)
+        if (labels[p.members] == p.label).all()
+    ]
+    best = _best_of_class([p for p in weighed if p.score >= constants.proof])
+    surest = max((p.score for p in best), default=0.0)
+    return [p for p in best if p.score >= constants.beside * surest]
+
+
+def _best_of_class(proposals: Sequence[Proposal]) -> list[Proposal]:
+    """Keep one proposal a class; of two that weigh much the same the more complete one."""
+    # The best comes last, and stays.
+    ascending = sorted(proposals, key=lambda p: p.score * len(p.members) ** 0.5)
+    return list({p.label: p for p in ascending}.values())
 
 
 def _weight(

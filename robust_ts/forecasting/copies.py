@@ -16,6 +16,7 @@ from robust_ts.forecasting.motifs import (
     StretchGroup,
     diversity_of,
     effective_steps,
+    free_windows,
     moments_of,
     usual_changes,
 )
@@ -46,9 +47,9 @@ def moving_windows(
             continue
         looks = [sliding(usual_changes(tracks[i]), width) for i in together]
         rows = np.concatenate(looks, axis=1)
-        used = np.mean([taken[i] for i in together], axis=0) >= 0.5
-        moving = ~sliding(used, width).any(axis=1) & (np.abs(rows).max(axis=1) > constants.alike)
-        moving &= effective_steps(rows, width) >= constants.least_steps
+        moving = effective_steps(rows, width) >= constants.least_steps
+        moving &= np.abs(rows).max(axis=1) > constants.alike
+        moving &= free_windows([taken[i] for i in together], width)
         moving[0] = False  # the first step of a track has no change
         starts = np.flatnonzero(moving)
         where.append(np.column_stack([np.full(len(starts), number), starts]))

@@ -96,9 +96,7 @@ def abrupt_windows(
         looks = [looks_of(tracks[i], surprises[i]) for i in together]
         clipped = [np.clip(surprises[i], -constants.clip, constants.clip) for i in together]
         size = sliding(np.mean(np.square(clipped), axis=0), width).mean(axis=1)
-        # What one track alone gave away may still be sought in the others.
-        used = np.mean([taken[i] for i in together], axis=0) >= 0.5
-        free = ~sliding(used, width).any(axis=1)
+        free = free_windows([taken[i] for i in together], width)
         starts = np.flatnonzero((size > constants.abrupt) & free)
         steps = starts[:, None] + np.arange(width)
         where.append(np.column_stack([np.full(len(starts), number), starts]))
@@ -112,6 +110,15 @@ def abrupt_windows(
     place = np.concatenate(where)[order]
     shapes = {name: unit(np.concatenate(part)[order]) for name, part in views.items()}
     return Candidates(place[:, 0], place[:, 1], shapes, members, levels)
+
+
+def free_windows(taken: Sequence[np.ndarray], width: int) -> np.ndarray:
+    """Tell at which steps a window begins that most of the tracks have free.
+
+    What one track alone gave away may still be sought in the others.
+    """
+    used = np.mean(taken, axis=0) >= 0.5
+    return ~np.asarray(np.lib.stride_tricks.sliding_window_view(used, width).any(axis=1))
 
 
 def looks_of(values: np.ndarray, surprise: np.ndarray) -> dict[str, np.ndarray]:

@@ -93,6 +93,9 @@ def test_without_verify_all_is_believed_and_without_recover_nothing_comes_back()
         verify(sure**4, [Reading(sure[:2])], y, [make_proposal(0, [0, 1], 0.05)], CONSTANTS) == []
     )
     assert verify(sure, [Reading(sure[:2])], y, [group], leaving_out("verify")) == [group]
+    faint = make_proposal(1, [2, 3], 0.01)  # believed as well, however sure the other one is
+    both = verify(sure, [Reading(sure[:2])] * 2, y, [group, faint], leaving_out("verify"))
+    assert sorted(p.label for p in both) == [0, 1]
     suspect = np.array([True, True, False, False])
     for probabilities in (sure, 1 - sure):
         result = recover(probabilities, y, suspect, leaving_out("recover"))
