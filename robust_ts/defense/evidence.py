@@ -1,5 +1,6 @@
 """Weigh the evidence that a group of one class is poison."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -86,25 +87,30 @@ class Judge:
         self.usual = max(witnesses.usual_agreement(label), 0.05)
         self.mixture = Mixture(witnesses.models[0], label, witnesses.weights)
 
-    def weigh(self, group: np.ndarray, best: Proposal | None = None) -> Proposal:
-        """Weigh the evidence that ``group`` is poison.
+    def weigh(self, group: np.ndarray) -> Proposal:
+        """Weigh the evidence that ``group``, samples of the class by their indices, is poison."""
+        return self._completed(self._outlined(group))
 
-        Parameters
-        ----------
-        group : ndarray of int
-            Samples of the class.
-        best : Proposal, optional
-            One to beat: the costlier evidence is left out, and the score 0, where the group could
-            not beat it with all of it.
+    def best_of(self, groups: Sequence[np.ndarray]) -> Proposal | None:
+        """Weigh groups of the class and return the one of highest score; None where there is none.
 
-        Returns
-        -------
-        Proposal
-            The group with its evidence.
+        The costlier evidence is asked for only where a group could still be the best with all of
+        it.
         """
+        best: Proposal | None = None
+        for outlined in sorted((self._outlined(g) for g in groups), key=lambda p: -p.score):
+            if best is not None and outlined.score <= best.score:
+                break
+            completed = self._completed(outlined, -1.0 if best is None else best.score)
+            if best is None or completed.score > best.score:
+                best = completed
+        return best
+
+    def _outlined(self, group: np.ndarray) -> Proposal:
+        """Weigh the cheap evidence: the score is the highest that the group can reach."""
         witnesses, label, counted = self.witnesses, self.label, self.constants.factor
         model = witnesses.models[0][0]
-        inside = np.isin(model.rows[label], group)
+        inside = model.inside(label, group)
         by_view = witnesses.without(label, group)
         scores = np.einsum("v,vij->ij", witnesses.weights, by_view)
         other = scores.copy()
@@ -116,12 +122,13 @@ class Judge:
         agreed = float(np.clip(agreed, 0.0, 1.0))
         score = counted("contradiction", max(0.0, contradiction)) * counted("diversity", spread**2)
         score = float(score * np.sqrt(counted("agreement", agreed)))
-        found = Proposal(label, group, contradiction, spread, agreed, 0.0, 0.0, 0.0)
-        bar = -1.0 if best is None else best.score
-        if score <= bar:
-            return found
+        return Proposal(label, group, contradiction, spread, agreed, 0.0, 0.0, score)
+
+    def _completed(self, outlined: Proposal, bar: float = -1.0) -> Proposal:
+        """Weigh the rest of the evidence; the score is 0 where it does not pass the bar."""
+        group, score, counted = outlined.members, outlined.score, self.constants.factor
         nats = max(0.0, self.mixture.log_ratio(group))
-        found = replace(found, mixture=nats / (nats + self.constants.nats))
+        found = replace(outlined, mixture=nats / (nats + self.constants.nats), score=0.0)
         score *= counted("mixture", found.mixture)
         if score <= bar:
             return found

@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
-from scipy.special import logsumexp
 
-from robust_ts.defense.ridge import LeaveGroupOut
+from robust_ts.defense.ridge import LeaveGroupOut, halves
 
 _SCALES = (1.0, 0.75, 0.5)  # what a trigger may leave of the content; a blend leaves 0.7
 _DIMENSIONS = 12  # discriminants beyond these add hardly anything, and bound the cost
@@ -32,7 +30,7 @@ class Mixture:
     def __init__(self, models: Sequence[LeaveGroupOut], label: int, weights: np.ndarray) -> None:
         self._views = [_View(model, label) for model in models]
         self._weights = weights / weights.sum()
-        self._rows = models[0].rows[label]
+        self._model, self._label = models[0], label
 
     def log_ratio(self, group: np.ndarray) -> float:
         """Return the mean log likelihood ratio of a member, mixture against one class, in nats.
@@ -50,49 +48,54 @@ class Mixture:
             scales. Under one class it varies about the group's mean as the rest of the class
             varies about its own.
         """
-        inside = np.isin(self._rows, group)
+        inside = self._model.inside(self._label, group)
         return float(self._weights @ [view.log_ratio(inside) for view in self._views])
 
 
 class _View:
-    """One view of a class: its samples, and what is known of the others."""
+    """One view of a class: its samples, and what is known of the others.
+
+    Both are kept in coordinates in which the others spread alike in all directions within classes,
+    and in no more of them than samples and other classes span.
+    """
 
     def __init__(self, model: LeaveGroupOut, label: int) -> None:
         sizes, means, scatters = (np.delete(m, label, axis=0) for m in model.moments())
-        self.own = model.features[model.rows[label]]
+        own, within = model.features[model.rows[label]], scatters.sum(axis=0)
         self.shares = sizes / sizes.sum()
-        self.centers = means - self.shares @ means
-        self.scatter = scatters.sum(axis=0)
+        # As if the class spread as the others do: what a group adds to its spread must not count.
+        ridge = _RIDGE * np.trace(within) / len(within) * len(model.labels) / sizes.sum()
+        white = halves(within + ridge * np.eye(len(within)), (means - self.shares @ means).T, own)
+        if white.shape[1] < len(white):
+            white = np.asarray(np.linalg.qr(white, mode="r"))
+        self.centers, self.own = white[:, : len(sizes)].T, white[:, len(sizes) :].T
         self.freedom = len(model.labels) - model.n_classes
 
     def log_ratio(self, inside: np.ndarray) -> float:
-        rest = self.own[~inside] - self.own[~inside].mean(axis=0)
-        basis = self._discriminants(rest)
-        members = (self.own[inside] - self.own[inside].mean(axis=0)) @ basis
-        rest, centers = rest @ basis, self.centers @ basis
+        own, centers = self._discriminants(inside)
+        members = own[inside] - own[inside].mean(axis=0)
+        rest = own[~inside] - own[~inside].mean(axis=0)
         # Halfway to the pooled spread, which is the identity here: the rest may be small.
-        spread = (rest.T @ rest / len(rest) + np.eye(basis.shape[1])) / 2
+        spread = (rest.T @ rest / len(rest) + np.eye(rest.shape[1])) / 2
         alone = np.einsum("ij,jk,ik->i", members, np.linalg.inv(spread), members)
         one_class = -0.5 * (alone.mean() + np.linalg.slogdet(spread)[1])
         cross, squares = members @ centers.T, (centers**2).sum(axis=1)
         norms = (members**2).sum(axis=1)[:, None]
-        mixture = max(
-            logsumexp(
-                np.log(self.shares) - 0.5 * (norms - 2 * s * cross + s**2 * squares), axis=1
-            ).mean()
-            for s in _SCALES
-        )
-        return float(mixture - one_class)
+        s = np.array(_SCALES)[:, None, None]
+        nats = np.log(self.shares) - 0.5 * (norms - 2 * s * cross + s**2 * squares)
+        return float(np.logaddexp.reduce(nats, axis=2).mean(axis=1).max() - one_class)
 
-    def _discriminants(self, rest: np.ndarray) -> np.ndarray:
-        """Directions that tell the other classes apart, in units of the spread within classes.
+    def _discriminants(self, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Give samples and centers along what tells the other classes apart.
 
-        The spread is that of all classes without the group, which would widen it.
+        The unit is the spread within all classes without the group, which would widen it.
         """
-        within = (self.scatter + rest.T @ rest) / max(self.freedom - (len(self.own) - len(rest)), 1)
-        within = within + _RIDGE * np.trace(within) / len(within) * np.eye(len(within))
-        between = self.centers * np.sqrt(self.shares)[:, None]
-        half = cho_solve(cho_factor(within, check_finite=False), between.T, check_finite=False)
-        values, vectors = np.linalg.eigh(between @ half)
+        rest = self.own[~inside] - self.own[~inside].mean(axis=0)
+        white = halves(np.eye(rest.shape[1]) + rest.T @ rest, self.centers.T, self.own)
+        white *= np.sqrt(max(self.freedom - inside.sum(), 1))
+        centers, own = white[:, : len(self.shares)], white[:, len(self.shares) :]
+        between = centers * np.sqrt(self.shares)
+        values, vectors = np.linalg.eigh(between.T @ between)
         kept = np.flatnonzero(values > 1e-6 * max(values[-1], 1e-12))[-_DIMENSIONS:]
-        return half @ vectors[:, kept] / np.sqrt(values[kept])
+        basis = between @ vectors[:, kept] / np.sqrt(values[kept])
+        return own.T @ basis, centers.T @ basis

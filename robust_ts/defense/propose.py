@@ -75,10 +75,7 @@ def propose(
             side = two_means(features[rows])
             starts += [rows[side], rows[~side]]
         judge = Judge(witnesses, column, values, constants, seed)
-        best: Proposal | None = None
-        for group in candidates(witnesses, column, starts, constants):
-            new = judge.weigh(group, best)
-            best = new if best is None or new.score > best.score else best
+        best = judge.best_of(candidates(witnesses, column, starts, constants))
         found = [best] if best else []
         if learned is not None:
             found = _asked(found, label, rows, learned, judge, len(labels), seed)

@@ -1,7 +1,7 @@
 """Kernel ridge classifiers that forget a group in closed form."""
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.linalg.lapack import dpotrf, dtrtrs
 
 
 def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -87,6 +87,7 @@ class LeaveGroupOut:
         self._weights = np.array([self._weight(len(r)) for r in self.rows])
         self._total = sum(w * g for w, g in zip(self._weights, self._grams, strict=True))
         self._total = self._total + strength * len(labels) / 10 * np.eye(features.shape[1])
+        self._own: tuple[int, _OneClass] | None = None
 
     def _weight(self, size: int) -> float:
         return len(self.labels) / (self.n_classes * max(size, 1))
@@ -107,12 +108,12 @@ class LeaveGroupOut:
     def leave_one_out(self) -> np.ndarray:
         """Score every sample by the classifier without it; of shape (n_samples, n_classes)."""
         weights = self._weights[self.labels]
-        factor = cho_factor(self._total, lower=True, check_finite=False)
-        solved = cho_solve(factor, self._sums * self._weights, check_finite=False)
-        half = solve_triangular(factor[0], self.features.T, lower=True, check_finite=False)
-        leverage = (weights * (half**2).sum(axis=0))[:, None]
+        half = halves(self._total.copy(), self._sums * self._weights, self.features)
+        solved, points = half[:, : self.n_classes], half[:, self.n_classes :]
+        leverage = (weights * (points**2).sum(axis=0))[:, None]
         own = np.eye(self.n_classes)[self.labels]
-        return (self.features @ solved - leverage * own) / np.maximum(1 - leverage, 1e-3)
+        scores: np.ndarray = (points.T @ solved - leverage * own) / np.maximum(1 - leverage, 1e-3)
+        return scores
 
     def scores(self, label: int, group: np.ndarray) -> np.ndarray:
         """Score the samples of one class by the classifier without ``group``.
@@ -132,17 +133,70 @@ class LeaveGroupOut:
         ndarray of shape (n_samples_of_class, n_classes)
             Scores in the order of ``rows[label]``.
         """
-        rows, inside = self.rows[label], self.features[group]
-        weight = self._weight(len(rows) - len(group))
-        rest = self._grams[label] - inside.T @ inside
-        gram = self._total - self._weights[label] * self._grams[label] + weight * rest
-        target = self._sums * self._weights
-        target[:, label] = weight * (self._sums[:, label] - inside.sum(axis=0))
-        P = self.features[rows]
-        factor = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
-        raw = P @ cho_solve(factor, target, check_finite=False)
-        half = solve_triangular(factor[0], P.T, lower=True, check_finite=False)
-        leverage = weight * (half**2).sum(axis=0)
-        own = np.eye(self.n_classes)[label]
-        alone = (raw - leverage[:, None] * own) / np.maximum(1 - leverage, 1e-3)[:, None]
-        return np.where(np.isin(rows, group)[:, None], raw, alone)
+        own = self._of_class(label)
+        inside = self.inside(label, group)
+        weight = self._weight(len(inside) - len(group))
+        left = own.points[inside]
+        target = own.target.copy()
+        target[:, label] = weight * (own.total - left.sum(axis=0))
+        half = halves(own.others + weight * (own.gram - left.T @ left), target, own.points)
+        raw = half[:, self.n_classes :].T @ half[:, : self.n_classes]
+        leverage = weight * (half[:, self.n_classes :] ** 2).sum(axis=0)
+        alone = raw.copy()
+        alone[:, label] -= leverage
+        alone /= np.maximum(1 - leverage, 1e-3)[:, None]
+        alone[inside] = raw[inside]
+        return alone
+
+    def inside(self, label: int, group: np.ndarray) -> np.ndarray:
+        """Tell which of ``rows[label]`` belong to a group of that class."""
+        inside = np.zeros(len(self.rows[label]), dtype=bool)
+        inside[np.searchsorted(self.rows[label], group)] = True
+        return inside
+
+    def _of_class(self, label: int) -> "_OneClass":
+        """Give what scores of one class need; kept for the next group of it."""
+        if self._own is None or self._own[0] != label:
+            points = self.features[self.rows[label]]
+            others = self._total - self._weights[label] * self._grams[label]
+            own = _OneClass(points, self._sums * self._weights, others)
+            self._own = label, own.reduced() if len(points) < len(others) else own
+        return self._own[1]
+
+
+class _OneClass:
+    """The samples of one class beside what the others say.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_of_class, n_features)
+        Features of the samples.
+    target : ndarray of shape (n_features, n_classes)
+        Weighted sums of the features of each class.
+    others : ndarray of shape (n_features, n_features)
+        Ridge, and the weighted Gram matrices of the other classes.
+    """
+
+    def __init__(self, points: np.ndarray, target: np.ndarray, others: np.ndarray) -> None:
+        self.points, self.target, self.others = points, target, others
+        self.total, self.gram = points.sum(axis=0), points.T @ points
+
+    def reduced(self) -> "_OneClass":
+        """Give the same in as many dimensions as the class has samples: its span is no wider."""
+        n_classes = self.target.shape[1]
+        white = halves(self.others, self.target, self.points)
+        basis, corner = np.linalg.qr(white[:, n_classes:])
+        target = basis.T @ white[:, :n_classes]
+        return _OneClass(np.ascontiguousarray(corner.T), target, np.eye(len(target)))
+
+
+def halves(gram: np.ndarray, target: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return ``inv(L) @ [target, points.T]`` with ``L`` the Cholesky factor of ``gram``.
+
+    LAPACK is called directly: on matrices this small, checks would take longer than the solves.
+    """
+    factor, failed = dpotrf(gram, lower=True, overwrite_a=True, clean=False)
+    if failed:
+        raise np.linalg.LinAlgError(f"Gram matrix is not positive definite (dpotrf: {failed}).")
+    both = np.concatenate([target, points.T], axis=1)
+    return np.asarray(dtrtrs(factor, both, lower=True)[0])
