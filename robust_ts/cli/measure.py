@@ -34,9 +34,9 @@ def add_commands(commands: Any) -> None:
     )
     bench.add_argument(
         "grid",
-        help="smoke (minutes, bundled data), development, check, public; images, images-badnets, "
-        "-unpoisoned, -rates, -clean-label, -all-to-all, -cifar10, -headline (for a card); "
-        "ablation, sensitivity; calibration; or speed, memory or forecasting",
+        help="smoke (minutes, bundled data), development, check, public, held-out; images, "
+        "images-badnets, -unpoisoned, -rates, -clean-label, -all-to-all, -cifar10, -headline "
+        "(for a card); ablation, sensitivity; calibration; or speed, memory or forecasting",
     )
     bench.add_argument("--rows", help="results file, JSON lines (default: runs/GRID.jsonl)")
     bench.add_argument("--jobs", type=int, default=1, help="processes of one thread each")

@@ -1,6 +1,6 @@
 """From the rows of a benchmark to its tables."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,13 @@ from robust_ts.evaluation.tables import markdown_table
 
 #: An attack counts where the undefended model's net rate is at least this.
 ATTACKED = 0.5
+
+#: What a report is measured by, over attacked runs: column of the table, column of the rows.
+_DETECTION = {
+    "recall %": "recall",
+    "precision %": "precision",
+    "labels right %": "recovered_label_accuracy",
+}
 
 _PLACE = ["dataset", "backbone", "seed"]
 _CELL = ["dataset", "backbone", "trigger", "rate", "mode"]
@@ -29,8 +36,9 @@ def add_references(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One line a run, with ``clean_trained_accuracy``, ``natural_rate``, ``net_rate``,
-        ``cost`` (time of fit over the undefended one's on the same data) and ``attacked``.
+        One line a run, with ``clean_trained_accuracy``, ``natural_rate``, ``net_rate``, ``above``
+        (net rate less the undefended one's on the same data), ``cost`` (time of fit over the
+        undefended one's), ``attacked``, and ``classes`` (two or more).
     """
     # Rows of before the rates of all-to-all were measured do not say which rate theirs is.
     frame = pd.DataFrame({"natural_attack": "dirty", **row} for row in rows)
@@ -49,6 +57,8 @@ def add_references(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     plain = runs[runs.defense == "undefended"].set_index([*_CELL, "seed"])
     keys = pd.MultiIndex.from_frame(runs[[*_CELL, "seed"]])
     runs["attacked"] = (plain.net_rate >= ATTACKED).reindex(keys).fillna(False).to_numpy(bool)
+    runs["above"] = runs.net_rate - plain.net_rate.reindex(keys).to_numpy()
+    runs["classes"] = np.where(runs.n_classes == 2, "two", "more")
     undefended = plain.seconds.reindex(keys).to_numpy()
     unpoisoned = reference.groupby(_PLACE).seconds.first()
     untouched = unpoisoned.reindex(pd.MultiIndex.from_frame(runs[_PLACE])).to_numpy()
@@ -73,6 +83,8 @@ def tables(grid: Grid, path: str | Path) -> str:
     """
     runs = add_references(rows_of(grid, path))
     parts = [overview(runs)]
+    if runs.classes[runs.attacked].nunique() > 1:
+        parts.append(overview(runs[runs.attacked], ["classes"]))
     if (runs.rate == 0).any():
         parts.append(unpoisoned(runs, grid.defenses))
     return "\n\n".join([*parts, details(runs, grid.defenses)])
@@ -94,27 +106,38 @@ def one_line_each(grid: Grid, path: str | Path) -> str:
     return overview(add_references(rows_of(grid, path)))
 
 
-def overview(runs: pd.DataFrame) -> str:
-    """Tabulate the defenses: one line for each mode, rate and defense.
+def overview(runs: pd.DataFrame, by: Sequence[str] = ()) -> str:
+    """Tabulate the defenses: one line for each backbone, mode, rate and defense.
 
     Parameters
     ----------
     runs : DataFrame
         From `add_references`.
+    by : sequence of str, default=()
+        Columns to group by besides.
 
     Returns
     -------
     str
         Markdown. Accuracies over all runs, attack rates over attacked ones (where the
-        undefended model's net rate is at least 50%); seconds of fit and cost are medians.
+        undefended model's net rate is at least 50%), with the standard deviation of the means of
+        single seeds; seconds of fit and cost are medians.
     """
+    by = [*by, *(["backbone"] if runs.backbone.nunique() > 1 else [])]
     lines = []
-    for (mode, rate, defense), part in runs.groupby(["mode", "rate", "defense"], sort=True):
+    for cell, part in runs.groupby([*by, "mode", "rate", "defense"], sort=True):
+        *names, mode, rate, defense = cell
         hit = part[part.attacked]
         loss = 100 * (part.clean_trained_accuracy - part.clean_accuracy)
+        found = {
+            name: 100 * hit.get(column, pd.Series(dtype=float)).mean()
+            for name, column in _DETECTION.items()
+        }
         flagged = part.get("false_positive_rate", pd.Series(dtype=float))
+        net = hit.groupby("seed").net_rate.mean()
         lines.append(
             {
+                **dict(zip(by, names, strict=True)),
                 "mode": mode,
                 "rate %": 100 * rate,
                 "training": defense,
@@ -123,10 +146,11 @@ def overview(runs: pd.DataFrame) -> str:
                 "CA %": 100 * part.clean_accuracy.mean(),
                 "CA below clean-trained": loss.mean(),
                 "net ASR %": 100 * hit.net_rate.mean(),
+                "over seeds": 100 * float(np.std(net)) if len(net) > 1 else float("nan"),
                 "worst net ASR %": 100 * hit.net_rate.max(),
                 "rows > 5%": int((hit.net_rate > 0.05).sum()),
-                "recall %": 100 * hit.get("recall", pd.Series(dtype=float)).mean(),
-                "precision %": 100 * hit.get("precision", pd.Series(dtype=float)).mean(),
+                "most above undefended": 100 * part.above.max(),
+                **found,
                 "false positives %": 100 * flagged.mean(),
                 "seconds": part.seconds.median(),
                 "cost": part.cost.median(),
@@ -166,7 +190,8 @@ def unpoisoned(runs: pd.DataFrame, defenses: Iterable[str]) -> str:
             if defense != "undefended":
                 line[f"CA {defense}"] = _spread(part.clean_accuracy[own])
             if defense in judging:
-                line[f"flagged {defense} %"] = f"{100 * flags[part.index][own].mean():.2f}"
+                share = 100 * flags[part.index][own].mean()
+                line[f"flagged {defense} %"] = "-" if np.isnan(share) else f"{share:.2f}"
         lines.append(line)
     return markdown_table(lines)
 

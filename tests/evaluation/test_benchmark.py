@@ -75,6 +75,30 @@ def test_summary_compares_with_the_reference_of_the_same_seed(constants, tmp_pat
     assert "e2abl" in summary.details(runs, GRID.defenses)
 
 
+def test_overview_tells_networks_classes_and_seeds_apart(constants, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    run_grid(GRID, path, progress=False)
+    rows = read_rows(path)
+    other = [{**row, "backbone": "resnet", "dataset": "NATOPS", "n_classes": 6} for row in rows]
+    hit = [{**r, "attack_success_rate": 0.9} if r["seed"] and r["rate"] else r for r in rows]
+    runs = summary.add_references([*hit, *other])
+    assert set(runs.classes[runs.backbone == "resnet"]) == {"more"}
+    assert set(runs.classes[runs.backbone == "cnn"]) == {"two"}
+    assert "| backbone | mode " in summary.overview(runs).splitlines()[0]
+    assert "backbone" not in summary.overview(runs[runs.backbone == "cnn"])
+    split = summary.overview(runs[runs.attacked], ["classes"])
+    assert split.startswith("| classes | backbone |")
+    assert "| two " in split
+    assert "| more " in split
+    # Two seeds at 100 and 90%: the deviation of their means is 5 points.
+    undefended = runs[(runs.defense == "undefended") & (runs.backbone == "cnn")]
+    assert "95.0 |        5.0 |" in summary.overview(undefended)
+    ours = runs[(runs.defense == "e2abl") & (runs.seed == 0)]
+    assert ours.above.dropna().eq(-1).all()
+    assert (undefended.above == 0).all()
+    assert "most above undefended" in split
+
+
 def test_summary_without_attacks_says_so(constants, tmp_path):
     path = tmp_path / "rows.jsonl"
     run_grid(replace(GRID, rates=(0.0,)), path, progress=False)
