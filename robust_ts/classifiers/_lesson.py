@@ -10,6 +10,7 @@ from robust_ts.chunks import chunk_rows, read
 from robust_ts.classifiers._job import FitJob
 from robust_ts.defense.candidates import largest_group
 from robust_ts.defense.constants import DefenseConstants
+from robust_ts.defense.division import alike
 from robust_ts.defense.evidence import Proposal, capped
 from robust_ts.defense.patterns import Stamp, mean_of_real, pattern_of, stamp_of
 from robust_ts.defense.propose import members_of, worth_asking
@@ -118,6 +119,38 @@ class Lesson:
     def unlearned(self, trainer: Trainer, constants: DefenseConstants) -> list[Proposal]:
         """Return them with the score that is left in view of a network that never saw them."""
         return [t.weigh(t.share - t.steered(trainer), constants) for t in self.taught]
+
+    def same_kind(
+        self, confirmed: Sequence[Proposal], doubtful: np.ndarray, labels: np.ndarray
+    ) -> np.ndarray:
+        """Tell which doubtful members the network takes for what the others of their group are.
+
+        Poison with the content of its class owes its label to no pattern, and any network agrees
+        with its label; yet it bears the trigger and would teach it.
+
+        Parameters
+        ----------
+        confirmed : sequence of Proposal
+            One a class.
+        doubtful : ndarray of bool of shape (n_samples,)
+            Members that may be clean.
+        labels : ndarray of shape (n_samples,)
+            Given labels.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_samples,)
+            Doubtful members on the side of the group and not of the rest of their class.
+        """
+        same = np.zeros_like(doubtful)
+        for proposal in confirmed:
+            own = np.flatnonzero(labels == proposal.label)
+            member = np.isin(own, proposal.members)
+            asked = member & doubtful[own]
+            sure = member & ~asked
+            if asked.any() and min(sure.sum(), (~member).sum()) > 1:
+                same[own] = asked & alike(self.trainer.embed(own), sure, ~member)
+        return same
 
 
 def _together(

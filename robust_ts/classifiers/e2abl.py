@@ -226,7 +226,10 @@ def _train_without(
         suspect = members_of(confirmed, n)
         held |= suspect
         bearing = np.isin(np.arange(n), np.concatenate([p.bearing for p in confirmed]))
-        suspect &= bearing | ~agreeing(probabilities, given, suspect, constants)
+        back = agreeing(probabilities, given, suspect, constants) & ~bearing
+        if lesson is not None:
+            back &= ~lesson.same_kind(confirmed, back, given)
+        suspect &= ~back
         content = np.zeros_like(probabilities)
         while True:
             for p in confirmed:

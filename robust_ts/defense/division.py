@@ -136,9 +136,29 @@ def settled(points: np.ndarray, inside: np.ndarray, n_steps: int = 5) -> np.ndar
     for _ in range(n_steps):
         if min(inside.sum(), (~inside).sum()) < 2:
             break
-        model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(points, inside)
-        new = model.predict(points)
+        new = alike(points, inside, ~inside)
         if np.array_equal(new, inside):
             break
         inside = new
     return inside
+
+
+def alike(points: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    """Tell which samples a linear discriminant puts on the side of some, and not of others.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_samples, n_features)
+        What a network makes of the samples of a class just before it decides.
+    inside, outside : ndarray of bool of shape (n_samples,)
+        The samples it is fitted on, two or more of both.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_samples,)
+        True where a sample, fitted on or not, is with those inside.
+    """
+    known = inside | outside
+    model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+    answers: np.ndarray = model.fit(points[known], inside[known]).predict(points)
+    return answers

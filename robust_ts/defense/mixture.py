@@ -53,22 +53,14 @@ class Mixture:
 
 
 class _View:
-    """One view of a class: its samples, and what is known of the others.
-
-    Both are kept in coordinates in which the others spread alike in all directions within classes,
-    and in no more of them than samples and other classes span.
-    """
+    """One view of a class: its samples, and what is known of the others."""
 
     def __init__(self, model: LeaveGroupOut, label: int) -> None:
         sizes, means, scatters = (np.delete(m, label, axis=0) for m in model.moments())
-        own, within = model.features[model.rows[label]], scatters.sum(axis=0)
+        self.own = model.features[model.rows[label]]
         self.shares = sizes / sizes.sum()
-        # As if the class spread as the others do: what a group adds to its spread must not count.
-        ridge = _RIDGE * np.trace(within) / len(within) * len(model.labels) / sizes.sum()
-        white = halves(within + ridge * np.eye(len(within)), (means - self.shares @ means).T, own)
-        if white.shape[1] < len(white):
-            white = np.asarray(np.linalg.qr(white, mode="r"))
-        self.centers, self.own = white[:, : len(sizes)].T, white[:, len(sizes) :].T
+        self.centers = means - self.shares @ means
+        self.scatter = scatters.sum(axis=0)
         self.freedom = len(model.labels) - model.n_classes
 
     def log_ratio(self, inside: np.ndarray) -> float:
@@ -91,7 +83,9 @@ class _View:
         The unit is the spread within all classes without the group, which would widen it.
         """
         rest = self.own[~inside] - self.own[~inside].mean(axis=0)
-        white = halves(np.eye(rest.shape[1]) + rest.T @ rest, self.centers.T, self.own)
+        within = self.scatter + rest.T @ rest
+        within[np.diag_indices_from(within)] += _RIDGE * np.trace(within) / len(within)
+        white = halves(within, self.centers.T, self.own)
         white *= np.sqrt(max(self.freedom - inside.sum(), 1))
         centers, own = white[:, : len(self.shares)], white[:, len(self.shares) :]
         between = centers * np.sqrt(self.shares)

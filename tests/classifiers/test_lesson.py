@@ -85,6 +85,22 @@ def test_what_the_rest_of_the_class_teaches_as_well_is_no_poison(monkeypatch) ->
     np.testing.assert_array_equal(ours.predict_proba(X), plain.predict_proba(X))
 
 
+def test_poison_with_the_content_of_its_class_does_not_come_back(monkeypatch, blurred) -> None:
+    X, y, mask, _ = blurred
+    bad, good = np.flatnonzero(mask), np.flatnonzero(~mask & (y == 0))
+    group = np.sort(np.concatenate([bad, good[:6]]))
+    _, lesson = fit_with(monkeypatch, X, y, [make_proposal(0, group.tolist(), 0.3)])
+    proposal = lesson.taught[0].proposal
+    doubtful = np.isin(np.arange(len(y)), [*bad[:9], *good[:6]])
+    same = lesson.same_kind([proposal], doubtful, y)
+    # Whatever another network says of them, this one knows them by the trigger.
+    assert same[bad[:9]].mean() > 0.5
+    assert not same[good[:6]].any()
+    assert not same[~doubtful].any()
+    # With nobody left to compare with, nothing is said.
+    assert not lesson.same_kind([proposal], np.isin(np.arange(len(y)), group), y).any()
+
+
 def test_what_is_too_faint_is_not_even_asked_about(monkeypatch, blurred) -> None:
     X, y, _, group = blurred
     _, lesson = fit_with(monkeypatch, X, y, [make_proposal(0, group.tolist(), 0.01)])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from robust_ts.defense.division import divisions, settled, two_kinds
+from robust_ts.defense.division import alike, divisions, settled, two_kinds
 from tests.defense._groups import CONSTANTS
 
 
@@ -37,6 +37,13 @@ def test_a_blurred_and_incomplete_group_settles_on_its_kind() -> None:
     start[:4], start[20:26] = False, True
     assert (settled(points, start) == inside).mean() >= 0.95
     np.testing.assert_array_equal(settled(points, inside), inside)
+
+
+def test_samples_left_out_of_the_fit_are_put_with_their_kind() -> None:
+    points, inside = kinds()
+    asked = np.isin(np.arange(80), [0, 1, 20, 21])
+    answers = alike(points, inside & ~asked, ~inside & ~asked)
+    np.testing.assert_array_equal(answers, inside)
 
 
 def test_where_there_is_one_kind_no_small_group_stays() -> None:
