@@ -222,11 +222,15 @@ def _train_without(
         if not confirmed:
             return None
         # What owes its label to the pattern belongs to the group, although the search missed it.
-        confirmed = [replace(p, members=np.union1d(p.members, p.bearing)) for p in confirmed]
+        confirmed = [
+            p if p.copied else replace(p, members=np.union1d(p.members, p.bearing))
+            for p in confirmed
+        ]
         suspect = members_of(confirmed, n)
         held |= suspect
         bearing = np.isin(np.arange(n), np.concatenate([p.bearing for p in confirmed]))
-        back = agreeing(probabilities, given, suspect, constants) & ~bearing
+        sure = bearing | members_of([p for p in confirmed if p.copied], n)
+        back = agreeing(probabilities, given, suspect, constants) & ~sure
         if lesson is not None:
             back &= ~lesson.same_kind(confirmed, back, given)
         suspect &= ~back

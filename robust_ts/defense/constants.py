@@ -12,7 +12,7 @@ VIEWS = ("raw", "smooth", "local", "global", "halves")
 STAGES = (
     *EVIDENCE,
     *("weights", *VIEWS, "refinement"),
-    *("embedding", "transfer", "debt", "reading", "verify", "recover"),
+    *("copies", "embedding", "transfer", "debt", "reading", "verify", "recover"),
 )
 
 
@@ -84,9 +84,9 @@ class DefenseConstants:
         What is left out, for the ablation: names among `STAGES`. A factor of the evidence, or of
         what the networks say of a group (``"transfer"``, ``"debt"``, ``"reading"``), counts as 1;
         without ``"weights"`` all views weigh the same; without ``"refinement"`` few classes are not
-        split; without ``"embedding"`` the network that was trained on everything adds no groups;
-        without ``"verify"`` what is held out is believed to be poison; without ``"recover"`` it
-        stays out for good.
+        split; without ``"copies"`` equal values are not looked for; without ``"embedding"`` the
+        network that was trained on everything adds no groups; without ``"verify"`` what is held out
+        is believed to be poison; without ``"recover"`` it stays out for good.
 
     Raises
     ------

@@ -35,6 +35,8 @@ class Proposal:
         How well one pattern tells the group from the other classes.
     score : float
         ``contradiction * diversity**2 * sqrt(agreement) * mixture * cohesion``, 0 to 1.
+    copied : bool
+        Whether the members hold the very same values: then nothing is missing, and none is clean.
     debt : float
         How far the group, and only the group, owes its label to its pattern, so a network said that
         saw them: 1/2 where it said nothing.
@@ -52,6 +54,7 @@ class Proposal:
     mixture: float
     cohesion: float
     score: float
+    copied: bool = False
     debt: float = 1.0
     bearing: np.ndarray = field(default_factory=lambda: np.array([], dtype=int))
 
@@ -87,9 +90,23 @@ class Judge:
         self.usual = max(witnesses.usual_agreement(label), 0.05)
         self.mixture = Mixture(witnesses.models[0], label, witnesses.weights)
 
-    def weigh(self, group: np.ndarray) -> Proposal:
-        """Weigh the evidence that ``group``, samples of the class by their indices, is poison."""
-        return self._completed(self._outlined(group))
+    def weigh(self, group: np.ndarray, copied: bool = False) -> Proposal:
+        """Weigh the evidence that a group is poison.
+
+        Parameters
+        ----------
+        group : ndarray of int
+            Samples of the class.
+        copied : bool, default=False
+            Whether they hold the very same values: that is half of the proof, the more so the more
+            they are, and the rest of the evidence counts by its root.
+        """
+        found = self._completed(self._outlined(group))
+        if not copied:
+            return found
+        sure = 1 - self.constants.min_group / len(group)
+        score = max(found.score, float(np.sqrt(sure * found.score)))
+        return replace(found, score=score, copied=True)
 
     def best_of(self, groups: Sequence[np.ndarray]) -> Proposal | None:
         """Weigh groups of the class and return the one of highest score; None where there is none.

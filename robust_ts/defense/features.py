@@ -16,6 +16,8 @@ from robust_ts.defense.views import (
     usual_rows,
 )
 
+_MOST_VALUES = 1024  # bounds memory: a replaced tenth of a long series still shows in a hundred
+
 #: Gives samples, by their indices, standardized and of one length.
 Load = Callable[[np.ndarray], np.ndarray]
 
@@ -58,24 +60,24 @@ class ViewStream:
         scalings = {name: scaling(name, view) for name, view in finite.items()}
         return cls(load, rows, seed, usual, n, scalings)
 
-    def features(
-        self, constants: DefenseConstants, seed: int
-    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    def features(self, constants: DefenseConstants, seed: int) -> "Features":
         """Do what `features_of` does, in one pass over the samples."""
         n = len(self.rows)
         chosen = landmark_rows(n, constants.landmarks(n), seed)
         landmarks = dict(self._scaled(self.rows[chosen]))
         distances = {name: np.empty((n, len(chosen))) for name in landmarks if constants.sees(name)}
         values: list[np.ndarray] = []
+        exact: list[np.ndarray] = []
         for part in chunks(self.usual, np.arange(n)):
             for name, view in self._scaled(self.rows[part]):
                 if name in distances:
                     distances[name][part] = squared_distances(view, landmarks[name])
                 if name == "raw":
                     values.append(project(view, constants.projection, seed))
+                    exact.append(some_of(view))
         # One map at a time takes the place of its distances.
         maps = {name: map_of(distances.pop(name), chosen) for name in list(distances)}
-        return maps, np.concatenate(values)
+        return Features(maps, np.concatenate(values), np.concatenate(exact))
 
     def _scaled(self, rows: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
         views = unscaled_views(self.load(rows), self.seed, self.usual, self.n_samples)
@@ -104,9 +106,26 @@ def views_of(load: Load, rows: np.ndarray, seed: int = 0) -> Views:
     return ViewStream.of(load, rows, seed)
 
 
-def features_of(
-    views: Views, constants: DefenseConstants, seed: int = 0
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
+@dataclass(frozen=True)
+class Features:
+    """What groups are sought and judged by.
+
+    Parameters
+    ----------
+    maps : dict of str to ndarray of shape (n_samples, at most n_landmarks)
+        Kernel features of every view that is used.
+    values : ndarray of shape (n_samples, at most projection)
+        Raw values, projected.
+    exact : ndarray of shape (n_samples, at most 1024)
+        Some of the raw values, equal where they were equal.
+    """
+
+    maps: dict[str, np.ndarray]
+    values: np.ndarray
+    exact: np.ndarray
+
+
+def features_of(views: Views, constants: DefenseConstants, seed: int = 0) -> Features:
     """Reduce views to what groups are sought and judged by.
 
     Parameters
@@ -120,17 +139,20 @@ def features_of(
 
     Returns
     -------
-    maps : dict of str to ndarray of shape (n_samples, at most n_landmarks)
-        Kernel features of every view that is used.
-    values : ndarray of shape (n_samples, at most projection)
-        Raw values, projected.
+    Features
     """
     if isinstance(views, ViewStream):
         return views.features(constants, seed)
     seen = {name: view for name, view in views.items() if constants.sees(name)}
     n_landmarks = constants.landmarks(len(views["raw"]))
     maps = {name: kernel_map(v, n_landmarks, seed) for name, v in seen.items()}
-    return maps, project(views["raw"], constants.projection, seed)
+    raw = views["raw"]
+    return Features(maps, project(raw, constants.projection, seed), some_of(raw))
+
+
+def some_of(values: np.ndarray) -> np.ndarray:
+    """Take at most 1024 of the values of each sample, evenly; equal ones stay equal."""
+    return values[:, :: -(-values.shape[1] // _MOST_VALUES)].astype(np.float32)
 
 
 def project(values: np.ndarray, dimensions: int, seed: int) -> np.ndarray:

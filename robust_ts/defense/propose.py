@@ -11,6 +11,7 @@ import numpy as np
 
 from robust_ts.defense.candidates import candidates, of_right_size, two_means
 from robust_ts.defense.constants import DefenseConstants
+from robust_ts.defense.copies import copied_groups
 from robust_ts.defense.division import Learned, divisions, settled
 from robust_ts.defense.evidence import Judge, Proposal
 from robust_ts.defense.features import Views, features_of
@@ -51,14 +52,15 @@ def propose(
         At most one a class; where a network is asked a few: what `divisions` gives, and what the
         samples that owe their label to the pattern of the likeliest settle on.
     """
-    maps, values = features_of(views, constants, seed)
-    whole = [maps[name] for name in WHOLE_VIEWS if name in maps]
+    features = features_of(views, constants, seed)
+    maps = list(features.maps.values())
+    whole = [features.maps[name] for name in WHOLE_VIEWS if name in features.maps]
     n_parts = -(-constants.least_classes // (n_classes - 1))
     if "refinement" in constants.without:
         n_parts = 1
     shared = None
     if n_parts == 1:
-        shared = Witnesses.of(list(maps.values()), labels, n_classes, constants)
+        shared = Witnesses.of(maps, labels, n_classes, constants)
     proposals = []
     for label in range(n_classes):
         rows = np.flatnonzero(labels == label)
@@ -66,18 +68,23 @@ def propose(
             continue
         witnesses, column = shared, label
         if witnesses is None:
-            points = np.concatenate(whole, axis=1)
-            refined, column = refined_labels(points, labels, label, n_parts, seed), 0
+            everything = np.concatenate(whole, axis=1)
+            refined, column = refined_labels(everything, labels, label, n_parts, seed), 0
             n_refined = int(refined.max()) + 1
-            witnesses = Witnesses.of(list(maps.values()), refined, n_refined, constants)
+            witnesses = Witnesses.of(maps, refined, n_refined, constants)
         starts = [np.array([], dtype=int)]
-        for features in whole:
-            side = two_means(features[rows])
+        for points in whole:
+            side = two_means(points[rows])
             starts += [rows[side], rows[~side]]
-        judge = Judge(witnesses, column, values, constants, seed)
+        judge = Judge(witnesses, column, features.values, constants, seed)
+        copied = []
+        if "copies" not in constants.without:
+            copied = copied_groups(features.exact, labels, label, constants)
         best = judge.best_of(candidates(witnesses, column, starts, constants))
-        found = [best] if best else []
-        if learned is not None:
+        found = [*([best] if best else []), *(judge.weigh(g, copied=True) for g in copied)]
+        if learned is None:
+            found = sorted(found, key=lambda p: -p.score)[:1]
+        else:
             found = _asked(found, label, rows, learned, judge, len(labels), seed)
         proposals += [replace(p, label=label) for p in found]
     return sorted(proposals, key=lambda p: -p.score)
@@ -94,15 +101,16 @@ def _asked(
 ) -> list[Proposal]:
     """Add the groups that a network knows of a class to what was found."""
     constants, points = judge.constants, learned.points(rows)
+    groups = {p.members.tobytes(): p for p in reversed(found)}
     known = [p.members for p in found]
-    known += divisions(rows, known, points, constants, n_samples, seed)
-    groups = {g.tobytes(): judge.weigh(g) for g in known}
+    for group in divisions(rows, known, points, constants, n_samples, seed):
+        groups.setdefault(group.tobytes(), judge.weigh(group))
     likeliest = max(groups.values(), key=lambda p: p.score, default=None)
     if likeliest and likeliest.score >= constants.alarm:
         owing = learned.owing(label, likeliest.members, rows)
         drawn = [rows[settled(points, owing)]]
         for group in of_right_size(drawn, len(rows), n_samples, constants):
-            groups[group.tobytes()] = judge.weigh(group)
+            groups.setdefault(group.tobytes(), judge.weigh(group))
     return list(groups.values())
 
 

@@ -108,4 +108,4 @@ def test_without_verify_all_is_believed_and_without_recover_nothing_comes_back()
 def test_landmarks_are_half_of_few_samples_at_most() -> None:
     assert [CONSTANTS.landmarks(n) for n in (1, 67, 10_000)] == [1, 33, CONSTANTS.n_landmarks]
     views = feature_views(clean_series(n=40)[0])
-    assert max(m.shape[1] for m in features_of(views, CONSTANTS)[0].values()) <= 20
+    assert max(m.shape[1] for m in features_of(views, CONSTANTS).maps.values()) <= 20

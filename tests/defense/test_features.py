@@ -12,11 +12,13 @@ from tests.defense._groups import CONSTANTS, N_CLASSES, clean_series, poisoned_s
 def test_a_stream_of_one_part_has_the_features_of_the_arrays(shape) -> None:
     X = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     stream = ViewStream.of(X.__getitem__, np.arange(90), 3)
-    maps, values = features_of(feature_views(X, 3), CONSTANTS, 5)
-    streamed, projected = features_of(stream, CONSTANTS, 5)
-    assert list(streamed) == list(maps)
-    np.testing.assert_allclose(projected, values, atol=1e-5)
-    for name, one in maps.items():
+    whole = features_of(feature_views(X, 3), CONSTANTS, 5)
+    parts = features_of(stream, CONSTANTS, 5)
+    streamed = parts.maps
+    assert list(streamed) == list(whole.maps)
+    np.testing.assert_allclose(parts.values, whole.values, atol=1e-5)
+    np.testing.assert_allclose(parts.exact, whole.exact, atol=1e-5)
+    for name, one in whole.maps.items():
         np.testing.assert_allclose(
             streamed[name] @ streamed[name].T, one @ one.T, atol=1e-3, err_msg=name
         )
@@ -43,6 +45,14 @@ def test_constant_channels_and_one_step_are_no_trouble(monkeypatch) -> None:
     monkeypatch.setattr(chunks, "CHUNK_BYTES", 40 * 8)
     X = np.zeros((100, 2, 1), np.float32)
     X[:, 0, 0] = np.arange(100)
-    maps, values = features_of(views_of(X.__getitem__, np.arange(100)), CONSTANTS)
-    assert values.shape == (100, 2)
-    assert all(np.isfinite(m).all() and len(m) == 100 for m in maps.values())
+    features = features_of(views_of(X.__getitem__, np.arange(100)), CONSTANTS)
+    assert features.values.shape == features.exact.shape == (100, 2)
+    assert all(np.isfinite(m).all() and len(m) == 100 for m in features.maps.values())
+
+
+def test_long_series_keep_some_of_their_values_and_equal_ones_stay_equal() -> None:
+    X = np.random.default_rng(0).normal(size=(60, 3, 800)).astype(np.float32)
+    X[::4, 1, 200:280] = np.float32(0.1)
+    exact = features_of(feature_views(X), CONSTANTS).exact
+    assert exact.shape == (60, 800)
+    assert ((exact[::4] == exact[0]).all(axis=0)).sum() == 26  # every third of 80

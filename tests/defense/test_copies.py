@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from robust_ts.defense.copies import copied_groups
+from robust_ts.defense.propose import propose
+from robust_ts.defense.views import feature_views
+from tests.defense._groups import CONSTANTS, N_CLASSES, Knowing, clean_series
+from tests.defense.test_constants import leaving_out
+
+GROUP = [2, 6, 10, 18, 22]
+LABELS = np.arange(40) % 4
+
+
+@pytest.fixture
+def values() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(40, 30))
+
+
+def test_samples_that_agree_in_a_window_are_a_group(values) -> None:
+    values[GROUP, 10:14] = [0.1, 0.2, 0.3, 0.4]
+    (found,) = copied_groups(values, LABELS, 2, CONSTANTS)
+    assert found.tolist() == GROUP
+    assert copied_groups(values, LABELS, 1, CONSTANTS) == []
+
+
+def test_a_value_that_happens_to_be_the_same_does_not_hide_the_group(values) -> None:
+    values[GROUP, 10:14] = 0.5
+    values[14, 11] = 0.5  # a clean sample of the class shares one of the four values
+    assert copied_groups(values, LABELS, 2, CONSTANTS)[0].tolist() == GROUP
+
+
+def test_what_other_classes_hold_as_well_is_no_group(values) -> None:
+    values[GROUP, 10:14] = 0.0
+    values[[1, 5, 8, 3], 10:14] = 0.0
+    assert copied_groups(values, LABELS, 2, CONSTANTS) == []
+
+
+def test_too_few_too_many_or_a_single_value_are_no_group(values) -> None:
+    values[GROUP, 10] = 0.5
+    values[GROUP[:2], 20:25] = 0.5
+    values[LABELS == 3, 5:9] = 0.5  # the whole class
+    for label in range(4):
+        assert copied_groups(values, LABELS, label, CONSTANTS) == []
+
+
+def test_the_groups_that_agree_in_most_values_come_first(values) -> None:
+    rows = np.flatnonzero(LABELS == 1)
+    values[rows[:3], 0:3] = 0.5
+    values[rows[5:8], 5:11] = 0.5
+    values[rows[3:6], 12:14] = 0.5
+    found = copied_groups(values, LABELS, 1, CONSTANTS)
+    assert [g.tolist() for g in found] == [rows[5:8].tolist(), rows[:3].tolist()]
+
+
+def test_a_replaced_window_is_proposed_whatever_the_content() -> None:
+    X, y = clean_series()
+    mask = (y == 0) & (np.arange(len(y)) % 20 == 0)  # of their own class: nothing contradicts them
+    X[mask, 0, 20:24] = np.float32(0.3)
+    blind = Knowing(np.zeros_like(mask))
+    blind.embedded[:] = 0
+
+    def groups(constants):
+        found = propose(feature_views(X), y, N_CLASSES, constants, learned=blind)
+        return [p.members.tolist() for p in found if p.label == 0]
+
+    assert np.flatnonzero(mask).tolist() in groups(CONSTANTS)
+    assert np.flatnonzero(mask).tolist() not in groups(leaving_out("copies"))
