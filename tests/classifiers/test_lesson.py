@@ -1,5 +1,7 @@
 """What the network that was trained on everything says of groups, right ones and wrong ones."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,19 @@ def test_the_network_says_what_a_group_taught_it(monkeypatch, blurred) -> None:
     assert not ours.report_.is_poisoned[~mask].any()
     # Seven poisoned samples were not in the group: what owes its label to its pattern joins it.
     assert ours.report_.is_poisoned[mask].sum() > mask[group].sum()
+
+
+def test_a_group_of_copies_is_complete_and_pure(monkeypatch, blurred) -> None:
+    X, y, mask, group = blurred
+    one = make_proposal(0, np.flatnonzero(mask)[:11].tolist(), 0.3)
+    other = make_proposal(0, group.tolist(), 0.3)
+    held = []
+    for proposal in (one, other):
+        ours, _ = fit_with(monkeypatch, X, y, [replace(proposal, copied=True)])
+        held.append(np.flatnonzero(ours.report_.verdicts != "clean"))
+    # Nothing joins, though seven others owe their label to the pattern, and nothing comes back.
+    assert held[0].tolist() == one.members.tolist()
+    assert held[1].tolist() == group.tolist()
 
 
 def test_the_groups_of_a_class_are_judged_by_one_network(monkeypatch, blurred) -> None:

@@ -2,9 +2,12 @@ import numpy as np
 import pytest
 
 from robust_ts.defense.copies import copied_groups
+from robust_ts.defense.evidence import Judge
+from robust_ts.defense.features import features_of
 from robust_ts.defense.propose import propose
 from robust_ts.defense.views import feature_views
-from tests.defense._groups import CONSTANTS, N_CLASSES, Knowing, clean_series
+from robust_ts.defense.witnesses import Witnesses
+from tests.defense._groups import CONSTANTS, N_CLASSES, Knowing, clean_series, poisoned_series
 from tests.defense.test_constants import leaving_out
 
 GROUP = [2, 6, 10, 18, 22]
@@ -65,3 +68,19 @@ def test_a_replaced_window_is_proposed_whatever_the_content() -> None:
 
     assert np.flatnonzero(mask).tolist() in groups(CONSTANTS)
     assert np.flatnonzero(mask).tolist() not in groups(leaving_out("copies"))
+
+
+@pytest.mark.parametrize("size", [14, 18])
+def test_equal_values_are_half_of_the_proof_the_more_members_the_more(size) -> None:
+    X, y, mask = poisoned_series()
+    features = features_of(feature_views(X), CONSTANTS)
+    witnesses = Witnesses.of(list(features.maps.values()), y, N_CLASSES, CONSTANTS)
+    judge = Judge(witnesses, 0, features.values, CONSTANTS)
+    group = np.flatnonzero(mask)[:size]
+    plain, copied = judge.weigh(group), judge.weigh(group, copied=True)
+    assert 0 < plain.score < 1
+    assert copied.copied
+    assert not plain.copied
+    expected = max(plain.score, np.sqrt((1 - 3 / size) * plain.score))
+    assert copied.score == pytest.approx(expected)
+    assert copied.mixture == plain.mixture
