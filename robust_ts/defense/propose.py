@@ -61,6 +61,9 @@ def propose(
     shared = None
     if n_parts == 1:
         shared = Witnesses.of(maps, labels, n_classes, constants)
+    copied: list[list[np.ndarray]] = [[]] * n_classes
+    if "copies" not in constants.without:
+        copied = copied_groups(features.exact, labels, n_classes, constants)
     proposals = []
     for label in range(n_classes):
         rows = np.flatnonzero(labels == label)
@@ -77,11 +80,8 @@ def propose(
             side = two_means(points[rows])
             starts += [rows[side], rows[~side]]
         judge = Judge(witnesses, column, features.values, constants, seed)
-        copied = []
-        if "copies" not in constants.without:
-            copied = copied_groups(features.exact, labels, label, constants)
         best = judge.best_of(candidates(witnesses, column, starts, constants))
-        found = [*([best] if best else []), *(judge.weigh(g, copied=True) for g in copied)]
+        found = [*([best] if best else []), *(judge.weigh(g, copied=True) for g in copied[label])]
         if learned is None:
             found = sorted(found, key=lambda p: -p.score)[:1]
         else:

@@ -21,29 +21,28 @@ def values() -> np.ndarray:
 
 def test_samples_that_agree_in_a_window_are_a_group(values) -> None:
     values[GROUP, 10:14] = [0.1, 0.2, 0.3, 0.4]
-    (found,) = copied_groups(values, LABELS, 2, CONSTANTS)
+    (found,) = copied_groups(values, LABELS, 4, CONSTANTS)[2]
     assert found.tolist() == GROUP
-    assert copied_groups(values, LABELS, 1, CONSTANTS) == []
+    assert copied_groups(values, LABELS, 4, CONSTANTS)[1] == []
 
 
 def test_a_value_that_happens_to_be_the_same_does_not_hide_the_group(values) -> None:
     values[GROUP, 10:14] = 0.5
     values[14, 11] = 0.5  # a clean sample of the class shares one of the four values
-    assert copied_groups(values, LABELS, 2, CONSTANTS)[0].tolist() == GROUP
+    assert copied_groups(values, LABELS, 4, CONSTANTS)[2][0].tolist() == GROUP
 
 
 def test_what_other_classes_hold_as_well_is_no_group(values) -> None:
     values[GROUP, 10:14] = 0.0
     values[[1, 5, 8, 3], 10:14] = 0.0
-    assert copied_groups(values, LABELS, 2, CONSTANTS) == []
+    assert copied_groups(values, LABELS, 4, CONSTANTS)[2] == []
 
 
 def test_too_few_too_many_or_a_single_value_are_no_group(values) -> None:
     values[GROUP, 10] = 0.5
     values[GROUP[:2], 20:25] = 0.5
     values[LABELS == 3, 5:9] = 0.5  # the whole class
-    for label in range(4):
-        assert copied_groups(values, LABELS, label, CONSTANTS) == []
+    assert copied_groups(values, LABELS, 4, CONSTANTS) == [[]] * 4
 
 
 def test_the_groups_that_agree_in_most_values_come_first(values) -> None:
@@ -51,7 +50,7 @@ def test_the_groups_that_agree_in_most_values_come_first(values) -> None:
     values[rows[:3], 0:3] = 0.5
     values[rows[5:8], 5:11] = 0.5
     values[rows[3:6], 12:14] = 0.5
-    found = copied_groups(values, LABELS, 1, CONSTANTS)
+    found = copied_groups(values, LABELS, 4, CONSTANTS)[1]
     assert [g.tolist() for g in found] == [rows[5:8].tolist(), rows[:3].tolist()]
 
 
