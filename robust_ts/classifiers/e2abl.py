@@ -113,7 +113,7 @@ class E2ABLClassifier(BaseNeuralClassifier):
         else:
             ledger.replace("main", own)
         self.ledger_ = ledger
-        self.report_ = _report(job, outcome, proposals)
+        self.report_ = _report(job, outcome, proposals, constants)
         trainer = outcome.trainer
         return TwoHeadNetwork(trainer.network, trap), History([*history, *trainer.records])
 
@@ -272,11 +272,13 @@ def _content(
     return content
 
 
-def _report(job: FitJob, outcome: _Outcome, proposals: Sequence[Proposal]) -> PoisonReport:
+def _report(
+    job: FitJob, outcome: _Outcome, proposals: Sequence[Proposal], constants: DefenseConstants
+) -> PoisonReport:
     """Put what was found into the user's labels."""
     given, n = job.data.y, len(job.data.y)
     probabilities = softmax(outcome.trainer.ask(), axis=1)
-    suspicion = suspicion_of(probabilities, given, proposals, outcome.confirmed)
+    suspicion = suspicion_of(probabilities, given, proposals, outcome.confirmed, constants)
     verdicts = np.full(n, "clean", dtype="<U9")
     recovered = np.full(n, None, dtype=object)
     if outcome.recovery is not None:

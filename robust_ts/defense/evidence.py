@@ -104,7 +104,7 @@ class Judge:
         found = self._completed(self._outlined(group))
         if not copied:
             return found
-        sure = 1 - self.constants.min_group / len(group)
+        sure = copies_proof(len(group), self.constants)
         score = max(found.score, float(np.sqrt(sure * found.score)))
         return replace(found, score=score, copied=True)
 
@@ -157,6 +157,11 @@ class Judge:
         cap = self.constants.sample_cap
         others = np.flatnonzero(self.witnesses.models[0][0].labels != self.label)
         return cohesion(self.values, capped(group, cap, rng), capped(others, cap, rng))
+
+
+def copies_proof(size: int, constants: DefenseConstants) -> float:
+    """Say how far equal values prove a group: chance and duplicates make small ones."""
+    return 1 - constants.min_group / size
 
 
 def capped(index: np.ndarray, cap: int, rng: np.random.Generator) -> np.ndarray:

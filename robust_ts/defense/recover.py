@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from robust_ts.defense.constants import DefenseConstants
-from robust_ts.defense.evidence import Proposal
+from robust_ts.defense.evidence import Proposal, copies_proof
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,7 @@ def suspicion_of(
     labels: np.ndarray,
     proposals: Sequence[Proposal],
     confirmed: Sequence[Proposal],
+    constants: DefenseConstants,
 ) -> np.ndarray:
     """Return how likely each sample is poison.
 
@@ -105,13 +106,16 @@ def suspicion_of(
         Given labels.
     proposals, confirmed : sequence of Proposal
         All proposals, and those that were verified.
+    constants : DefenseConstants
+        Constants of the method.
 
     Returns
     -------
     ndarray of shape (n_samples,)
-        0 (clean) to 1. A confirmed member's is the probability that its label is wrong; a member
-        of a group that was not confirmed has 0.4 times the score of the group, or more where the
-        network doubts its label, and stays below one half.
+        0 (clean) to 1. A confirmed member's is the probability that its label is wrong, or how sure
+        its group is by its equal values where that is more; a member of a group that was not
+        confirmed has 0.4 times the score of the group, or more where the network doubts its label,
+        and stays below one half.
     """
     wrong = 1.0 - probabilities[np.arange(len(labels)), labels]
     suspicion = 0.1 * wrong
@@ -120,5 +124,6 @@ def suspicion_of(
         below = 0.4 * proposal.score
         suspicion[proposal.members] = np.maximum(suspicion[proposal.members], below)
     for proposal in confirmed:
-        suspicion[proposal.members] = wrong[proposal.members]
+        sure = copies_proof(len(proposal.members), constants) if proposal.copied else 0.0
+        suspicion[proposal.members] = np.maximum(wrong[proposal.members], sure)
     return np.clip(suspicion, 0.0, 1.0)

@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from robust_ts.defense.recover import agreeing, recover, suspicion_of
 from tests.defense._groups import CONSTANTS, make_proposal
@@ -33,16 +36,27 @@ def test_suspicion_is_high_only_for_confirmed_members() -> None:
     y = np.zeros(6, dtype=int)
     P = np.tile([0.02, 0.98], (6, 1))
     confirmed, proposed = make_proposal(0, [0, 1]), make_proposal(0, [2, 3])
-    suspicion = suspicion_of(P, y, [confirmed, proposed], [confirmed])
+    suspicion = suspicion_of(P, y, [confirmed, proposed], [confirmed], CONSTANTS)
     assert (suspicion[:2] > 0.9).all()
     assert (suspicion[2:] < 0.5).all()
     assert ((suspicion >= 0) & (suspicion <= 1)).all()
+
+
+def test_members_of_a_large_group_of_copies_are_suspect_whatever_the_network_says() -> None:
+    y, P = np.zeros(9, dtype=int), np.tile([0.9, 0.1], (9, 1))
+    group = make_proposal(0, list(range(6)))
+    plain, copied = (
+        suspicion_of(P, y, [p], [p], CONSTANTS) for p in (group, replace(group, copied=True))
+    )
+    assert plain[:6] == pytest.approx(0.1)
+    assert copied[:6] == pytest.approx(0.5)  # half by chance, for six
+    np.testing.assert_array_equal(copied[6:], plain[6:])
 
 
 def test_unconfirmed_poison_that_the_network_learned_stays_suspect() -> None:
     y = np.zeros(6, dtype=int)
     P = np.tile([1.0, 0.0], (6, 1))
     P[5] = [0.5, 0.5]  # a hard clean sample
-    suspicion = suspicion_of(P, y, [make_proposal(0, [0, 1, 2], score=0.25)], [])
+    suspicion = suspicion_of(P, y, [make_proposal(0, [0, 1, 2], score=0.25)], [], CONSTANTS)
     assert suspicion[:3].min() > suspicion[3:].max()
     assert suspicion.max() <= 0.1

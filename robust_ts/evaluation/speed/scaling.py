@@ -59,7 +59,7 @@ def stage_seconds(X: np.ndarray, y: np.ndarray, device: torch.device) -> dict[st
         "main epoch": lambda: main.run(1),
         "proposals": lambda: proposals.extend(_propose(job, main, 0, constants)),
         "lesson": lambda: Lesson.of(job, main, proposals, 0, constants),
-        "report": lambda: _report(job, _Outcome(main), proposals),
+        "report": lambda: _report(job, _Outcome(main), proposals, constants),
     }
     return {stage: seconds_of(works[stage], device) for stage in STAGES}
 
