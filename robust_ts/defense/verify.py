@@ -101,8 +101,9 @@ def verify(
     What was found so far and what the network says are weighed together, the odds by their fourth
     root: a network may be sure of the wrong class, of poison as of a natural group it never saw.
     The share of members that both networks read alike counts by its square root.
-    Where there is one other class, and contents cannot spread, the square of the share of members
-    that owe their label to the pattern, less that of the rest of the class, stands in.
+    Where there is one other class, and contents cannot spread, `bearing_witness` stands in, and the
+    odds count only against a group, but for copies: a network is as sure of the other kind of a
+    class as of poison.
 
     Parameters
     ----------
@@ -153,9 +154,26 @@ def _weight(
 ) -> float:
     odds = label_odds(probabilities, proposal.label, proposal.members)
     even = spread(reading.content, labels, proposal.label)
-    if even is None:  # two classes: single samples must bear witness where contents cannot
-        even = max(0.0, 2 * proposal.debt - 1) ** 2
+    if even is None:
+        even = bearing_witness(proposal, labels)
+        if not proposal.copied:
+            odds = min(odds, 1.0)
     else:
         even = max(constants.least_share, even)
     shared = max(constants.least_share, reading.shared(proposal.label))
     return proposal.score * even * constants.factor("reading", shared**0.5) * odds**0.25
+
+
+def bearing_witness(proposal: Proposal, labels: np.ndarray) -> float:
+    """Return how far single samples bear witness where there are two classes, 0 to 1.
+
+    A class of two kinds, one of which resembles the other class, looks like poison in all else. Of
+    poison nearly all samples owe their label to the pattern and nearly none of the rest of the
+    class do; and it is the smaller part of its class. Equal values say as much, so that of copies
+    less is asked.
+    """
+    owing = max(0.0, 2 * proposal.debt - 1)
+    if proposal.copied:
+        return owing**2
+    share = len(proposal.members) / int((labels == proposal.label).sum())
+    return float(owing**6 * max(0.0, 1 - 2 * share) ** 0.5)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from robust_ts.defense.verify import Reading, label_odds, spread, verify
+from robust_ts.defense.verify import Reading, bearing_witness, label_odds, spread, verify
 from tests.defense._groups import CONSTANTS, make_proposal
 
 EVEN = np.array([[0.0, 1, 0], [0, 0, 1]] * 4)  # contents of both other classes
@@ -81,14 +81,31 @@ def test_what_both_networks_read_alike_counts_by_its_root() -> None:
     )
 
 
-def test_with_two_classes_the_debt_of_single_samples_decides() -> None:
-    y, P = np.repeat([0, 1], 8), np.tile([1 / 17, 16 / 17], (8, 1))
-    group = make_proposal(0, [0, 1, 2, 3], CONSTANTS.proof)
-    owing, doubtful = replace(group, debt=0.9), replace(group, debt=0.8)
-    assert [p.members for p in verify(P, [Reading(EVEN[:4, :2])], y, [owing], CONSTANTS)] == [
-        group.members
-    ]
-    assert verify(P, [Reading(EVEN[:4, :2])], y, [doubtful], CONSTANTS) == []
+def test_with_two_classes_single_samples_bear_witness() -> None:
+    y, P = np.repeat([0, 1], 10), np.tile([1 / 17, 16 / 17], (20, 1))
+    group = replace(make_proposal(0, [0, 1], 2 * CONSTANTS.proof), debt=0.98)
+
+    def confirmed(proposal, P=P):
+        reading = Reading(EVEN[: len(proposal.members), :2])
+        return bool(verify(P, [reading], y, [proposal], CONSTANTS))
+
+    assert confirmed(group)
+    assert not confirmed(replace(group, debt=0.85))  # natural parts owe as much
+    # Odds of 16 are no reason to believe, odds below 1 are one to doubt.
+    assert not confirmed(replace(group, score=1.2 * CONSTANTS.proof))
+    assert not confirmed(group, P=np.tile([0.95, 0.05], (20, 1)))
+    # Half of a class against the other half: who is to say which is the poison?
+    assert not confirmed(replace(group, members=np.arange(5)))
+    assert bearing_witness(replace(group, members=np.arange(5)), y) == 0
+
+
+def test_with_two_classes_less_is_asked_of_copies() -> None:
+    y, P = np.repeat([0, 1], 10), np.tile([1 / 17, 16 / 17], (20, 1))
+    group = replace(make_proposal(0, [0, 1, 2, 3], 2 * CONSTANTS.proof), debt=0.9)
+    reading = Reading(EVEN[:4, :2])
+    assert not verify(P, [reading], y, [group], CONSTANTS)
+    assert verify(P, [reading], y, [replace(group, copied=True)], CONSTANTS)
+    assert bearing_witness(replace(group, debt=0.4, copied=True), y) == 0
 
 
 def test_of_the_groups_of_a_class_the_surest_is_confirmed() -> None:
