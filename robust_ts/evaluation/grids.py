@@ -22,7 +22,7 @@ _CHECK_SETS = (
     *("ElectricDevices", "CricketX"),
 )
 
-#: Sets on which nothing of the method was decided; four of them are bundled in sktime.
+#: Sets that the method met late; four of them are bundled in sktime.
 _HELD_OUT_SETS = (
     *("GunPoint", "BasicMotions", "ArrowHead", "OSULeaf"),
     *("SpSwHAR_phone", "PhalangesOutlinesCorrect"),
@@ -30,7 +30,7 @@ _HELD_OUT_SETS = (
 
 #: Grids of series. ``smoke`` takes minutes with bundled data alone; ``development`` and ``check``
 #: are the two halves of the public sets with small networks and at most 600 training series;
-#: ``held-out`` are other sets, to see what the method is worth on data that nobody looked at.
+#: ``held-out`` are other sets, kept from most decisions; the docs say what they changed.
 SERIES_GRIDS: dict[str, Grid] = {
     "smoke": Grid(
         ("ItalyPowerDemand", "JapaneseVowels"), triggers=("patch", "noise"), settings=SMALL
