@@ -101,16 +101,21 @@ def _asked(
 ) -> list[Proposal]:
     """Add the groups that a network knows of a class to what was found."""
     constants, points = judge.constants, learned.points(rows)
-    groups = {p.members.tobytes(): p for p in reversed(found)}
+    # Copies come last, and replace the same group where it was found otherwise as well.
+    groups = {p.members.tobytes(): p for p in found}
     known = [p.members for p in found]
-    for group in divisions(rows, known, points, constants, n_samples, seed):
-        groups.setdefault(group.tobytes(), judge.weigh(group))
+
+    def add(more: Sequence[np.ndarray]) -> None:
+        for group in more:
+            if group.tobytes() not in groups:
+                groups[group.tobytes()] = judge.weigh(group)
+
+    add(divisions(rows, known, points, constants, n_samples, seed))
     likeliest = max(groups.values(), key=lambda p: p.score, default=None)
     if likeliest and likeliest.score >= constants.alarm:
         owing = learned.owing(label, likeliest.members, rows)
         drawn = [rows[settled(points, owing)]]
-        for group in of_right_size(drawn, len(rows), n_samples, constants):
-            groups.setdefault(group.tobytes(), judge.weigh(group))
+        add(of_right_size(drawn, len(rows), n_samples, constants))
     return list(groups.values())
 
 

@@ -69,6 +69,20 @@ def test_a_replaced_window_is_proposed_whatever_the_content() -> None:
     assert np.flatnonzero(mask).tolist() not in groups(leaving_out("copies"))
 
 
+def test_copies_that_are_found_otherwise_as_well_are_still_copies(monkeypatch) -> None:
+    X, y, mask = poisoned_series()
+    group = np.flatnonzero(mask)
+    X[group, 0, 20:24] = np.float32(0.3)
+
+    def exact(witnesses, label, *rest):
+        return [group] if np.isin(group, witnesses.models[0][0].rows[label]).all() else []
+
+    monkeypatch.setattr("robust_ts.defense.propose.candidates", exact)
+    found = propose(feature_views(X), y, N_CLASSES, CONSTANTS, learned=Knowing(mask))
+    same = [p for p in found if np.array_equal(p.members, group)]
+    assert [p.copied for p in same] == [True]
+
+
 @pytest.mark.parametrize("size", [14, 18])
 def test_equal_values_are_half_of_the_proof_the_more_members_the_more(size) -> None:
     X, y, mask = poisoned_series()
