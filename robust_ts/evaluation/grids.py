@@ -22,33 +22,61 @@ _CHECK_SETS = (
     *("ElectricDevices", "CricketX"),
 )
 
+#: Public sets whose target class holds a tenth of the series, which clean label at 10% takes.
+_CLEAN_LABEL_SETS = (
+    *("ItalyPowerDemand", "JapaneseVowels", "SyntheticControl", "PowerCons", "NATOPS"),
+    *("PenDigits", "Epilepsy", "TwoPatterns", "ECG5000"),
+)
+
 #: Sets that the method met late; four of them are bundled in sktime.
 _HELD_OUT_SETS = (
     *("GunPoint", "BasicMotions", "ArrowHead", "OSULeaf"),
     *("SpSwHAR_phone", "PhalangesOutlinesCorrect"),
 )
 
-#: Grids of series. ``smoke`` takes minutes with bundled data alone; ``development`` and ``check``
-#: are the two halves of the public sets with small networks and at most 600 training series;
-#: ``held-out`` are other sets, kept from most decisions; the docs say what they changed.
+_SMALL_NETWORKS: dict[str, Any] = {"max_train": 600, "settings": SMALL}
+
+#: Grids of series. ``smoke`` takes minutes with bundled data alone. ``public`` is an overnight on
+#: two cores: small networks, at most 600 training series; ``development`` and ``check`` are the
+#: halves of its sets, ``public-networks``, ``public-all-to-all`` and ``public-clean-label`` its
+#: other networks and attacks. ``held-out`` are other sets, kept from most decisions; the docs say
+#: what they changed. ``full`` is for a card: all series, networks of the usual size.
 SERIES_GRIDS: dict[str, Grid] = {
     "smoke": Grid(
         ("ItalyPowerDemand", "JapaneseVowels"), triggers=("patch", "noise"), settings=SMALL
     ),
-    "development": Grid(
-        _SETS, rates=(0.0, 0.05, 0.1), seeds=(0, 1, 2), max_train=600, settings=SMALL
-    ),
-    "check": Grid(
-        _CHECK_SETS, rates=(0.0, 0.05, 0.1), seeds=(0, 1, 2), max_train=600, settings=SMALL
-    ),
-    "held-out": Grid(_HELD_OUT_SETS, seeds=(0, 1, 2), max_train=600, settings=SMALL),
+    "development": Grid(_SETS, rates=(0.0, 0.05, 0.1), seeds=(0, 1, 2), **_SMALL_NETWORKS),
+    "check": Grid(_CHECK_SETS, rates=(0.0, 0.05, 0.1), seeds=(0, 1, 2), **_SMALL_NETWORKS),
+    "held-out": Grid(_HELD_OUT_SETS, seeds=(0, 1, 2), **_SMALL_NETWORKS),
     "public": Grid(
+        _SETS + _CHECK_SETS, rates=(0.0, 0.01, 0.05, 0.1), seeds=(0, 1, 2), **_SMALL_NETWORKS
+    ),
+    "public-networks": Grid(
+        _SETS + _CHECK_SETS,
+        backbones=("inception", "resnet"),
+        defenses=("undefended", "e2abl"),
+        **_SMALL_NETWORKS,
+    ),
+    "public-all-to-all": Grid(
+        _SETS + _CHECK_SETS,
+        rates=(0.1,),
+        modes=("all-to-all",),
+        defenses=("undefended", "e2abl"),
+        **_SMALL_NETWORKS,
+    ),
+    "public-clean-label": Grid(
+        _CLEAN_LABEL_SETS,
+        rates=(0.1,),
+        modes=("clean",),
+        defenses=("undefended", "e2abl"),
+        **_SMALL_NETWORKS,
+    ),
+    "full": Grid(
         _SETS + _CHECK_SETS,
         rates=(0.0, 0.01, 0.05, 0.1),
+        modes=("dirty", "all-to-all"),
         backbones=("cnn", "inception", "resnet"),
-        seeds=(0, 1, 2),
-        max_train=600,
-        settings=SMALL,
+        seeds=(0, 1, 2, 3, 4),
     ),
 }
 
