@@ -34,8 +34,9 @@ def add_commands(commands: Any) -> None:
     )
     bench.add_argument(
         "grid",
-        help="smoke (minutes, bundled data); public, public-networks, -all-to-all, -clean-label, "
-        "its halves development and check; held-out; full (for a card); images, "
+        help="smoke (minutes, bundled data); public, public-rivals, -one-percent, -networks, "
+        "-all-to-all, -clean-label; its halves development and check; held-out; full (for a "
+        "card); images, "
         "images-badnets, -unpoisoned, -rates, -clean-label, -all-to-all, -cifar10, -headline "
         "(for a card); ablation, sensitivity; calibration; or speed, memory or forecasting",
     )

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from robust_ts.evaluation.benchmark import Grid
+from robust_ts.evaluation.benchmark import DEFENSES, Grid
 from robust_ts.evaluation.variants import ABLATION, SENSITIVITY
 
 #: Small networks, one setting for each backbone.
@@ -13,20 +13,15 @@ SMALL: dict[str, dict[str, Any]] = {
     "resnet": {"backbone_params": {"filters": [16, 32, 32]}},
     "image_cnn": {"backbone_params": {"filters": [16, 32, 32]}, "learning_rate": 3e-3},
 }
-_SETS = (
-    *("ItalyPowerDemand", "JapaneseVowels", "SyntheticControl", "PowerCons", "NATOPS"),
-    *("MedicalImages", "PenDigits", "Crop"),
-)
+_SMALL_SETS = ("ItalyPowerDemand", "JapaneseVowels", "SyntheticControl", "PowerCons", "NATOPS")
+_SETS = (*_SMALL_SETS, "MedicalImages", "PenDigits", "Crop")
 _CHECK_SETS = (
     *("Epilepsy", "ArticularyWordRecognition", "SwedishLeaf", "TwoPatterns", "ECG5000"),
     *("ElectricDevices", "CricketX"),
 )
 
 #: Public sets whose target class holds a tenth of the series, which clean label at 10% takes.
-_CLEAN_LABEL_SETS = (
-    *("ItalyPowerDemand", "JapaneseVowels", "SyntheticControl", "PowerCons", "NATOPS"),
-    *("PenDigits", "Epilepsy", "TwoPatterns", "ECG5000"),
-)
+_CLEAN_LABEL_SETS = (*_SMALL_SETS, "PenDigits", "Epilepsy", "TwoPatterns", "ECG5000")
 
 #: Sets that the method met late; four of them are bundled in sktime.
 _HELD_OUT_SETS = (
@@ -34,42 +29,33 @@ _HELD_OUT_SETS = (
     *("SpSwHAR_phone", "PhalangesOutlinesCorrect"),
 )
 
-_SMALL_NETWORKS: dict[str, Any] = {"max_train": 600, "settings": SMALL}
+_SMALL_NETWORKS: dict[str, Any] = {
+    "defenses": ("undefended", "e2abl"),
+    "max_train": 600,
+    "settings": SMALL,
+}
 
 #: Grids of series. ``smoke`` takes minutes with bundled data alone. ``public`` is an overnight on
 #: two cores: small networks, at most 600 training series; ``development`` and ``check`` are the
-#: halves of its sets, ``public-networks``, ``public-all-to-all`` and ``public-clean-label`` its
-#: other networks and attacks. ``held-out`` are other sets, kept from most decisions; the docs say
-#: what they changed. ``full`` is for a card: all series, networks of the usual size.
+#: halves of its sets, and ``public-...`` what else is asked of them, with one seed. ``held-out``
+#: are other sets, kept from most decisions; the docs say what they changed. ``full`` is for a
+#: card: all series, networks of the usual size, everything at once.
 SERIES_GRIDS: dict[str, Grid] = {
     "smoke": Grid(
         ("ItalyPowerDemand", "JapaneseVowels"), triggers=("patch", "noise"), settings=SMALL
     ),
     "development": Grid(_SETS, rates=(0.0, 0.05, 0.1), seeds=(0, 1, 2), **_SMALL_NETWORKS),
     "check": Grid(_CHECK_SETS, rates=(0.0, 0.05, 0.1), seeds=(0, 1, 2), **_SMALL_NETWORKS),
-    "held-out": Grid(_HELD_OUT_SETS, seeds=(0, 1, 2), **_SMALL_NETWORKS),
-    "public": Grid(
-        _SETS + _CHECK_SETS, rates=(0.0, 0.01, 0.05, 0.1), seeds=(0, 1, 2), **_SMALL_NETWORKS
-    ),
-    "public-networks": Grid(
-        _SETS + _CHECK_SETS,
-        backbones=("inception", "resnet"),
-        defenses=("undefended", "e2abl"),
-        **_SMALL_NETWORKS,
-    ),
+    "held-out": Grid(_HELD_OUT_SETS, **_SMALL_NETWORKS),
+    "public": Grid(_SETS + _CHECK_SETS, rates=(0.0, 0.05, 0.1), seeds=(0, 1, 2), **_SMALL_NETWORKS),
+    "public-rivals": Grid(_SETS + _CHECK_SETS, **{**_SMALL_NETWORKS, "defenses": DEFENSES}),
+    "public-one-percent": Grid(_SETS + _CHECK_SETS, rates=(0.01,), **_SMALL_NETWORKS),
+    "public-networks": Grid(_SMALL_SETS, backbones=("inception", "resnet"), **_SMALL_NETWORKS),
     "public-all-to-all": Grid(
-        _SETS + _CHECK_SETS,
-        rates=(0.1,),
-        modes=("all-to-all",),
-        defenses=("undefended", "e2abl"),
-        **_SMALL_NETWORKS,
+        _SETS + _CHECK_SETS, rates=(0.1,), modes=("all-to-all",), **_SMALL_NETWORKS
     ),
     "public-clean-label": Grid(
-        _CLEAN_LABEL_SETS,
-        rates=(0.1,),
-        modes=("clean",),
-        defenses=("undefended", "e2abl"),
-        **_SMALL_NETWORKS,
+        _CLEAN_LABEL_SETS, rates=(0.1,), modes=("clean",), **_SMALL_NETWORKS
     ),
     "full": Grid(
         _SETS + _CHECK_SETS,
