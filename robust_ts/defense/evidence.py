@@ -98,12 +98,14 @@ class Judge:
         group : ndarray of int
             Samples of the class.
         copied : bool, default=False
-            Whether they hold the very same values: that is half of the proof, the more so the more
-            they are, and the rest of the evidence counts by its root.
+            Whether they hold the very same values: that is what they have in common, whether or not
+            a linear pattern shows it, and half of the proof, the more so the more they are: the
+            rest of the evidence counts by its root.
         """
-        found = self._completed(self._outlined(group))
+        outlined = self._outlined(group)
         if not copied:
-            return found
+            return self._completed(outlined)
+        found = self._completed(outlined, together=1.0)
         sure = copies_proof(len(group), self.constants)
         score = max(found.score, float(np.sqrt(sure * found.score)))
         return replace(found, score=score, copied=True)
@@ -141,7 +143,9 @@ class Judge:
         score = float(score * np.sqrt(counted("agreement", agreed)))
         return Proposal(label, group, contradiction, spread, agreed, 0.0, 0.0, score)
 
-    def _completed(self, outlined: Proposal, bar: float = -1.0) -> Proposal:
+    def _completed(
+        self, outlined: Proposal, bar: float = -1.0, together: float | None = None
+    ) -> Proposal:
         """Weigh the rest of the evidence; the score is 0 where it does not pass the bar."""
         group, score, counted = outlined.members, outlined.score, self.constants.factor
         nats = max(0.0, self.mixture.log_ratio(group))
@@ -149,7 +153,7 @@ class Judge:
         score *= counted("mixture", found.mixture)
         if score <= bar:
             return found
-        found = replace(found, cohesion=self._cohesion(group))
+        found = replace(found, cohesion=self._cohesion(group) if together is None else together)
         return replace(found, score=score * counted("cohesion", found.cohesion))
 
     def _cohesion(self, group: np.ndarray) -> float:
