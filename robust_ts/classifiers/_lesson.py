@@ -14,7 +14,7 @@ from robust_ts.defense.division import alike
 from robust_ts.defense.evidence import Proposal, capped
 from robust_ts.defense.patterns import Stamp, mean_of_real, pattern_of, stamp_of
 from robust_ts.defense.propose import members_of, worth_asking
-from robust_ts.defense.transfer import bearers, debt, steered_share
+from robust_ts.defense.transfer import bearers, debt, steered_share, unlearned_share
 from robust_ts.training import Trainer
 
 
@@ -72,6 +72,11 @@ class Taught:
         factor *= constants.factor("debt", self.proposal.debt)
         return replace(self.proposal, score=self.proposal.score * factor)
 
+    def unlearned(self, trainer: Trainer, constants: DefenseConstants) -> float:
+        """Return what is left of the share in view of a network that never saw the group."""
+        debt = 0.5 if "debt" in constants.without else self.proposal.debt
+        return unlearned_share(self.share, self.steered(trainer), debt)
+
     def steered(self, trainer: Trainer) -> float:
         """Return the share of other samples that a network takes for the group's class."""
         answers = trainer.ask(self.others, scale=self.stamp.scale, less=self.stamp.less)
@@ -118,7 +123,7 @@ class Lesson:
 
     def unlearned(self, trainer: Trainer, constants: DefenseConstants) -> list[Proposal]:
         """Return them with the score that is left in view of a network that never saw them."""
-        return [t.weigh(t.share - t.steered(trainer), constants) for t in self.taught]
+        return [t.weigh(t.unlearned(trainer, constants), constants) for t in self.taught]
 
     def same_kind(
         self, confirmed: Sequence[Proposal], doubtful: np.ndarray, labels: np.ndarray

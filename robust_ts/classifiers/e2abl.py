@@ -126,18 +126,18 @@ def _train_trap(
     job: FitJob, seed: int, ledger: Ledger, constants: DefenseConstants
 ) -> tuple[ShallowNetwork, History]:
     """Train the shallow copy and its head on all data, briefly."""
-    epochs = max(1, round(constants.trap_share * job.schedule.epochs))
+    schedule = replace(job.schedule, epochs=_share_of(job, constants.trap_share))
     with isolated_rng(seed, job.device) as generator:
         trap = job.spec.shallow(job.mean, job.scale)
-        trainer = job.trainer(
-            trap,
-            generator,
-            schedule=replace(job.schedule, epochs=epochs),
-            stage="auxiliary",
-        )
+        trainer = job.trainer(trap, generator, schedule=schedule, stage="auxiliary")
         for record in trainer.epochs():
             ledger.record("auxiliary", record["epoch"], trainer.losses.cpu().numpy())
     return trap, History(trainer.records)
+
+
+def _share_of(job: FitJob, share: float) -> int:
+    """Count the epochs of a part of a fit."""
+    return max(1, round(share * job.schedule.epochs))
 
 
 @dataclass(frozen=True)
@@ -195,11 +195,11 @@ def _train_without(
     """
     given, n = job.data.y, len(job.data.y)
     held = members_of(suspects, n)
-    before = max(1, round(constants.verify_share * job.schedule.epochs))
-    # What was held out gets as many epochs, from there on, as in ordinary training.
-    schedule = replace(job.schedule, epochs=before + job.schedule.epochs)
+    # A short schedule of its own: in the middle of a long one the rate is highest, and a network
+    # that still moves says one thing now and another an epoch later.
+    short = replace(job.schedule, epochs=_share_of(job, constants.verify_share))
     with isolated_rng(seed, job.device) as generator:
-        trainer = job.main_trainer(generator, schedule)
+        trainer = job.main_trainer(generator, short)
 
         def train(until: int, labels: np.ndarray, keep: np.ndarray) -> None:
             trainer.targets = torch.from_numpy(labels).to(job.device)
@@ -209,7 +209,7 @@ def _train_without(
                 losses[held] = np.nan  # not under the given label, or not trained on at all
                 ledger.record("main", record["epoch"], losses)
 
-        train(before, given, ~held)
+        train(trainer.last_epoch, given, ~held)
         probabilities = _probabilities(trainer, held)
         ledger.amend("main", held, probabilities)
         left = suspects if lesson is None else lesson.unlearned(trainer, constants)
@@ -235,6 +235,8 @@ def _train_without(
             back &= ~lesson.same_kind(confirmed, back, given)
         suspect &= ~back
         content = np.zeros_like(probabilities)
+        # What joins now has to be learned from the start: a whole fit follows.
+        trainer.go_on(job.schedule)
         while True:
             for p in confirmed:
                 group = p.members[suspect[p.members]]
@@ -242,7 +244,7 @@ def _train_without(
                     content[group] = _content(trainer, job, group, p.label, means)
             recovery = recover(content, given, suspect, constants)
             done = len(trainer.records)
-            if done == schedule.epochs:
+            if done == trainer.last_epoch:
                 break
             train(done + constants.recover_every, recovery.labels, recovery.keep)
             ledger.amend("main", held, _probabilities(trainer, held))

@@ -55,18 +55,20 @@ class DefenseConstants:
         Least weight of a group to be held out: its score, times the share of other samples that its
         pattern steers, times its debt. Bounds the cost: many unpoisoned sets stay below.
     least_share : float, default=0.25
-        What the share of steered samples, the spread, and the share that both networks read alike
-        count at least. Not every trigger can be put on other samples at fixed places, such as the
-        last steps of series of unequal length, or a warp; and a network that has trained for a few
-        steps only calls everything one class.
+        What the share of steered samples, and the share that both networks read alike, count at
+        least. Not every trigger can be put on other samples at fixed places, such as the last steps
+        of series of unequal length, or a warp.
+    least_spread : float, default=0.1
+        What the spread of contents counts at least: a network that has trained for a few steps only
+        calls everything one class.
     verify_share : float, default=0.4
         Epochs, over those of the fit, after which the network trained without a group judges it;
         a whole fit follows: late enough to classify well, early enough to cost little.
-    proof : float, default=0.04
+    proof : float, default=0.03
         Least weight of a group to be confirmed: that weight, with what is left of the share in a
-        network that never saw the group, times the spread of its contents, the square root of the
-        share of members that both networks read alike, and the fourth root of that network's odds
-        against its label. Natural groups of unpoisoned data stayed just below.
+        network that never saw the group, times the spread of its contents, the share of members
+        that both networks read alike, and the fourth root of that network's odds against its label.
+        Natural groups of unpoisoned data reached three quarters of it.
     beside : float, default=0.1
         Least weight of a confirmed group over that of the surest one of another class. Two
         attackers of about the same strength are both found; natural groups beside poison are left.
@@ -107,8 +109,9 @@ class DefenseConstants:
     nats: float = 20.0
     alarm: float = 0.01
     least_share: float = 0.25
+    least_spread: float = 0.1
     verify_share: float = 0.4
-    proof: float = 0.04
+    proof: float = 0.03
     beside: float = 0.1
     recover_probability: float = 0.5
     recover_every: int = 3

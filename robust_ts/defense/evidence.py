@@ -58,6 +58,19 @@ class Proposal:
     debt: float = 1.0
     bearing: np.ndarray = field(default_factory=lambda: np.array([], dtype=int))
 
+    def turned(self, constants: DefenseConstants) -> float:
+        """Return what makes the score, by which a group is chosen, one by which it is judged.
+
+        Which group of a class is drawn well is seen by its cohesion. Whether it is poison is seen
+        by its agreement, which counts in full then; cohesion, which knows linear patterns alone,
+        counts by its root. Of copies all counts by its root.
+        """
+        agreement, cohesion = (
+            constants.factor(name, getattr(self, name)) for name in ("agreement", "cohesion")
+        )
+        ratio = agreement / cohesion if cohesion > 0 else 0.0
+        return float(ratio ** (0.25 if self.copied else 0.5))
+
 
 class Judge:
     """Weigh the evidence against groups of one class, over all views and ridge strengths at once.

@@ -62,3 +62,27 @@ def debt(owing: np.ndarray, inside: np.ndarray) -> float:
         network says nothing of single samples, below where the pattern is that of the class.
     """
     return float((1 + owing[inside].mean() - owing[~inside].mean()) / 2)
+
+
+def unlearned_share(taught: float, untaught: float, debt: float) -> float:
+    """Return what is left of the transfer in view of a network that never saw the group.
+
+    A network that never saw poison has not learned its trigger. But some triggers steer any
+    network, such as noise to the class that is called where nothing is known; then single samples
+    have to tell it from the pattern of a natural part.
+
+    Parameters
+    ----------
+    taught, untaught : float
+        Share of samples that the pattern steers in a network that saw the group, and in one that
+        did not.
+    debt : float
+        The `debt` of the group.
+
+    Returns
+    -------
+    float
+        The difference, or the first share times that of the group that owes its label to the
+        pattern beyond the rest of its class, whichever is more.
+    """
+    return max(taught - untaught, taught * (2 * debt - 1))

@@ -100,7 +100,6 @@ def verify(
 
     What was found so far and what the network says are weighed together, the odds by their fourth
     root: a network may be sure of the wrong class, of poison as of a natural group it never saw.
-    The share of members that both networks read alike counts by its square root.
     Where there is one other class, and contents cannot spread, `bearing_witness` stands in, and the
     odds count only against a group, but for copies: a network is as sure of the other kind of a
     class as of poison.
@@ -121,28 +120,34 @@ def verify(
     Returns
     -------
     list of Proposal
-        With their weight, score times spread times roots of the share and of the odds, as score:
-        of each class, among those of ``constants.proof`` or more, the one with most weight times
-        root of its size. Less than ``constants.beside`` of the surest of all classes is too little:
-        one attacker is likelier than two.
+        With their weight as score: their score (see `Proposal.turned`) times spread, share that
+        both networks read alike, and root of the odds. Of each class, among those of
+        ``constants.proof`` or more, the one with most weight times root of its size, or of what it
+        leaves of its class where that is less. Less than ``constants.beside`` of the surest of all
+        classes is too little: one attacker is likelier than two.
     """
     if "verify" in constants.without:
-        return _best_of_class(proposals)
+        return _best_of_class(proposals, labels)
     weighed = [
         replace(p, score=_weight(probabilities, readings[i], labels, p, constants))
         for i, p in enumerate(proposals)
         if (labels[p.members] == p.label).all()
     ]
-    best = _best_of_class([p for p in weighed if p.score >= constants.proof])
+    best = _best_of_class([p for p in weighed if p.score >= constants.proof], labels)
     surest = max((p.score for p in best), default=0.0)
     return [p for p in best if p.score >= constants.beside * surest]
 
 
-def _best_of_class(proposals: Sequence[Proposal]) -> list[Proposal]:
+def _best_of_class(proposals: Sequence[Proposal], labels: np.ndarray) -> list[Proposal]:
     """Keep one proposal a class; of two that weigh much the same the more complete one."""
-    # The best comes last, and stays.
-    ascending = sorted(proposals, key=lambda p: p.score * len(p.members) ** 0.5)
-    return list({p.label: p for p in ascending}.values())
+
+    def rank(proposal: Proposal) -> float:
+        size = len(proposal.members)
+        # A group that is nearly all of its class is no better for that.
+        rest = max(0, int((labels == proposal.label).sum()) - size)
+        return float(proposal.score * min(size, rest) ** 0.5)
+
+    return list({p.label: p for p in sorted(proposals, key=rank)}.values())  # the last one stays
 
 
 def _weight(
@@ -159,9 +164,10 @@ def _weight(
         if not proposal.copied:
             odds = min(odds, 1.0)
     else:
-        even = max(constants.least_share, even)
+        even = max(constants.least_spread, even)
     shared = max(constants.least_share, reading.shared(proposal.label))
-    return proposal.score * even * constants.factor("reading", shared**0.5) * odds**0.25
+    score = proposal.score * proposal.turned(constants)
+    return score * even * constants.factor("reading", shared) * odds**0.25
 
 
 def bearing_witness(proposal: Proposal, labels: np.ndarray) -> float:

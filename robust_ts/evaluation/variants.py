@@ -17,6 +17,7 @@ _MOVED = (
     *(
         "alarm",
         "least_share",
+        "least_spread",
         "verify_share",
         "proof",
         "beside",
@@ -24,7 +25,7 @@ _MOVED = (
         "recover_every",
     ),
 )
-_SHARES = ("least_share", "verify_share", "recover_probability")
+_SHARES = ("least_share", "least_spread", "verify_share", "recover_probability")
 
 
 def neighbors(name: str) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 import numpy as np
+import pytest
 
-from robust_ts.defense.transfer import bearers, debt, steered_share
+from robust_ts.defense.transfer import bearers, debt, steered_share, unlearned_share
 from tests.defense._groups import CONSTANTS
 
 
@@ -24,3 +25,11 @@ def test_a_debt_is_that_of_the_group_alone() -> None:
     assert debt(np.ones(10, dtype=bool), inside) == 0.5  # the pattern is that of the class
     half = inside & (np.arange(10) % 2 == 0)
     assert debt(half, inside) == 0.75
+
+
+def test_what_is_left_of_the_transfer_is_what_only_the_group_can_have_taught() -> None:
+    assert unlearned_share(0.9, 0.1, debt=0.5) == pytest.approx(0.8)
+    assert unlearned_share(0.9, 0.9, debt=0.5) == 0  # any network follows, and nothing is known
+    # A trigger that steers any network, in samples that owe it their label, and part of a class.
+    assert unlearned_share(1.0, 1.0, debt=0.95) == pytest.approx(0.9)
+    assert unlearned_share(0.9, 0.9, debt=0.6) == pytest.approx(0.18)

@@ -46,7 +46,7 @@ def test_contents_of_one_class_count_for_little() -> None:
     assert spread(one, y, 0) == 0.0
     assert 0 < spread(np.concatenate([one[:3], EVEN[1:]]), y, 0) < 1
     P = np.tile([0.01, 0.99, 0], (8, 1))
-    level = CONSTANTS.proof / CONSTANTS.least_share / 99**0.25
+    level = CONSTANTS.proof / CONSTANTS.least_spread / 99**0.25
     few, many = (make_proposal(0, [0, 1, 2, 3], level * f) for f in (0.99, 1.01))
     assert verify(P, [Reading(one)], y, [few], CONSTANTS) == []
     assert [p.members for p in verify(P, [Reading(one)], y, [many], CONSTANTS)] == [many.members]
@@ -57,12 +57,12 @@ def test_spread_is_measured_by_the_mixture_of_the_other_classes() -> None:
     assert spread(EVEN[:, :2], np.repeat([0, 1], 8), 0) is None  # one other class
 
 
-def test_what_both_networks_read_alike_counts_by_its_root() -> None:
+def test_what_both_networks_read_alike_counts() -> None:
     turned = np.concatenate([EVEN[:3], EVEN[2:3]])  # of four members the last one is read otherwise
     assert Reading(EVEN[:4], turned).shared(0) == 0.75
     assert Reading(EVEN[:4]).shared(0) == 1  # one network alone
     y, P = labels(), np.tile([1 / 17, 16 / 17, 0], (8, 1))
-    level = CONSTANTS.proof / 2 / 0.75**0.5
+    level = CONSTANTS.proof / 2 / 0.75
     short, just = (make_proposal(0, [0, 1, 2, 3], level * f) for f in (0.99, 1.01))
     assert verify(P, [Reading(EVEN[:4], turned)], y, [short], CONSTANTS) == []
     assert len(verify(P, [Reading(EVEN[:4], turned)], y, [just], CONSTANTS)) == 1
@@ -74,7 +74,7 @@ def test_what_both_networks_read_alike_counts_by_its_root() -> None:
     assert (
         len(
             verify(
-                P, [other], y, [make_proposal(0, [0, 1, 2, 3], 1.01 * CONSTANTS.proof)], CONSTANTS
+                P, [other], y, [make_proposal(0, [0, 1, 2, 3], 2.02 * CONSTANTS.proof)], CONSTANTS
             )
         )
         == 1
@@ -118,10 +118,17 @@ def test_of_the_groups_of_a_class_the_surest_is_confirmed() -> None:
 
 
 def test_of_groups_of_one_weight_the_more_complete_one_is_confirmed() -> None:
-    y, P = labels(), np.tile([1 / 17, 16 / 17, 0], (8, 1))
+    y, P = labels(24), np.tile([1 / 17, 16 / 17, 0], (24, 1))
     part, whole = make_proposal(0, [0, 1, 2], 0.2), make_proposal(0, list(range(8)), 0.19)
     (found,) = verify(P, [Reading(EVEN[:3]), Reading(EVEN)], y, [part, whole], CONSTANTS)
     assert len(found.members) == 8
+
+
+def test_a_group_that_is_nearly_all_of_its_class_is_no_better_for_its_size() -> None:
+    y, P = labels(10), np.tile([1 / 17, 16 / 17, 0], (10, 1))
+    part, most = make_proposal(0, [0, 1, 2], 0.2), make_proposal(0, list(range(8)), 0.19)
+    (found,) = verify(P, [Reading(EVEN[:3]), Reading(EVEN)], y, [part, most], CONSTANTS)
+    assert len(found.members) == 3
 
 
 def test_a_faint_group_beside_a_sure_one_of_another_class_is_natural() -> None:
@@ -144,3 +151,17 @@ def test_a_group_whose_labels_changed_is_not_confirmed() -> None:
     group = make_proposal(0, [0, 1], 0.9)
     y = np.array([0, *[1] * 4, *[2] * 3])
     assert verify(P, [Reading(EVEN[:2])], y, [group], CONSTANTS) == []
+
+
+def test_a_group_is_judged_by_its_agreement_in_full_and_its_cohesion_by_the_root() -> None:
+    group = replace(make_proposal(0, [0, 1, 2, 3]), agreement=0.25, cohesion=0.04)
+    assert group.turned(CONSTANTS) == pytest.approx(2.5)
+    assert replace(group, copied=True).turned(CONSTANTS) == pytest.approx(2.5**0.5)
+    assert replace(group, cohesion=0.0).turned(CONSTANTS) == 0
+    without = replace(CONSTANTS, without=frozenset({"agreement", "cohesion"}))
+    assert group.turned(without) == 1
+    y, P = labels(), np.tile([1 / 17, 16 / 17, 0], (8, 1))
+    level = CONSTANTS.proof / 2 / 2.5
+    short, just = (replace(group, score=level * f) for f in (0.99, 1.01))
+    assert verify(P, [Reading(EVEN[:4])], y, [short], CONSTANTS) == []
+    assert len(verify(P, [Reading(EVEN[:4])], y, [just], CONSTANTS)) == 1
