@@ -122,30 +122,42 @@ def verify(
     list of Proposal
         With their weight as score: their score (see `Proposal.turned`) times spread, share that
         both networks read alike, and root of the odds. Of each class, among those of
-        ``constants.proof`` or more, the one with most weight times root of its size, or of what it
-        leaves of its class where that is less. Less than ``constants.beside`` of the surest of all
-        classes is too little: one attacker is likelier than two.
+        ``constants.proof`` or more, the one with most weight, but for contradiction and agreement,
+        times root of its size, or of what it leaves of its class where that is less. Less than
+        ``constants.beside`` of the surest of all classes is too little: one attacker is likelier
+        than two.
     """
     if "verify" in constants.without:
-        return _best_of_class(proposals, labels)
+        return _best_of_class(proposals, labels, constants)
     weighed = [
         replace(p, score=_weight(probabilities, readings[i], labels, p, constants))
         for i, p in enumerate(proposals)
         if (labels[p.members] == p.label).all()
     ]
-    best = _best_of_class([p for p in weighed if p.score >= constants.proof], labels)
+    proven = [p for p in weighed if p.score >= constants.proof]
+    best = _best_of_class(proven, labels, constants)
     surest = max((p.score for p in best), default=0.0)
     return [p for p in best if p.score >= constants.beside * surest]
 
 
-def _best_of_class(proposals: Sequence[Proposal], labels: np.ndarray) -> list[Proposal]:
-    """Keep one proposal a class; of two that weigh much the same the more complete one."""
+def _best_of_class(
+    proposals: Sequence[Proposal], labels: np.ndarray, constants: DefenseConstants
+) -> list[Proposal]:
+    """Keep one proposal a class; of two that weigh much the same the more complete one.
+
+    How far a group is contradicted, and how well the views agree on it, says that there is poison,
+    but not which group it is: one that takes hard samples of the class with it leaves a rest that
+    is contradicted less.
+    """
 
     def rank(proposal: Proposal) -> float:
+        told = 1.0
+        for name in ("contradiction", "agreement"):
+            told *= constants.factor(name, max(0.05, getattr(proposal, name)))
         size = len(proposal.members)
         # A group that is nearly all of its class is no better for that.
         rest = max(0, int((labels == proposal.label).sum()) - size)
-        return float(proposal.score * min(size, rest) ** 0.5)
+        return float(proposal.score / told * min(size, rest) ** 0.5)
 
     return list({p.label: p for p in sorted(proposals, key=rank)}.values())  # the last one stays
 
