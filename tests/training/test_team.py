@@ -56,9 +56,7 @@ def test_two_processes_find_what_one_finds(name, ranks):
 
 def test_batch_normalization_sees_parts_and_changes_little(ranks):
     one = _together.fitted("cnn", _together.estimators()["cnn"])
-    # Two networks that normalize by different batches: a sample may be on the edge for one of them.
-    assert one["cnn.poisoned"].sum() >= 12
-    assert (ranks[0]["cnn.poisoned"] != one["cnn.poisoned"]).mean() <= 0.02
+    np.testing.assert_array_equal(ranks[0]["cnn.poisoned"], one["cnn.poisoned"])
     difference = np.abs(ranks[0]["cnn.probabilities"] - one["cnn.probabilities"])
     assert 0 < difference.mean() < 0.05
 
