@@ -17,12 +17,13 @@ from robust_ts.classifiers._lesson import LearnedByAll, Lesson, class_means
 from robust_ts.defense.blocks import search
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.evidence import Proposal
-from robust_ts.defense.features import Views, views_of
+from robust_ts.defense.features import Load, Views, views_of
 from robust_ts.defense.ledger import Ledger
+from robust_ts.defense.likeness import likeness
 from robust_ts.defense.patterns import pattern_of
 from robust_ts.defense.propose import low_loss_groups, members_of
 from robust_ts.defense.recover import Recovery, agreeing, recover, suspicion_of
-from robust_ts.defense.verify import Reading, verify
+from robust_ts.defense.verify import Reading, best_other, verify
 from robust_ts.inputs import standardize, stretch_padded
 from robust_ts.networks import ShallowNetwork, TwoHeadNetwork
 from robust_ts.report import PoisonReport
@@ -158,14 +159,17 @@ def _train_all(job: FitJob, seed: int, ledger: Ledger) -> _Outcome:
     return _Outcome(trainer)
 
 
+def _loader(job: FitJob) -> Load:
+    """Give what reads training samples, standardized and of one length."""
+    mean, scale = job.mean.numpy(), job.scale.numpy()
+    return lambda rows: stretch_padded(standardize(read(job.data.X, rows), mean, scale))
+
+
 def _propose(
     job: FitJob, trainer: Trainer, seed: int, constants: DefenseConstants
 ) -> list[Proposal]:
     """Return groups that may be poison, at most a few a class."""
-    mean, scale = job.mean.numpy(), job.scale.numpy()
-
-    def load(rows: np.ndarray) -> np.ndarray:
-        return stretch_padded(standardize(read(job.data.X, rows), mean, scale))
+    load = _loader(job)
 
     def views(rows: np.ndarray) -> Views:
         return views_of(load, rows, seed)
@@ -214,18 +218,19 @@ def _train_without(
         ledger.amend("main", held, probabilities)
         left = suspects if lesson is None else lesson.unlearned(trainer, constants)
         means = class_means(job, ~held)
-        asked = [trainer] if lesson is None else [trainer, lesson.trainer]
-        readings = [
-            Reading(*(_content(t, job, p.members, p.label, means) for t in asked)) for p in left
-        ]
+        readings = [Reading(_content(trainer, job, p.members, p.label, means)) for p in left]
+        if lesson is not None:
+            by_all = [_content(lesson.trainer, job, p.members, p.label, means) for p in left]
+            alike = _likeness(job, left, readings, ~held, constants, seed)
+            readings = [
+                replace(r, by_all=b, likeness=a)
+                for r, b, a in zip(readings, by_all, alike, strict=True)
+            ]
         confirmed = verify(probabilities, readings, given, left, constants)
         if not confirmed:
             return None
-        # What owes its label to the pattern belongs to the group, although the search missed it.
-        confirmed = [
-            p if p.copied else replace(p, members=np.union1d(p.members, p.bearing))
-            for p in confirmed
-        ]
+        if lesson is not None:
+            confirmed = _completed(confirmed, lesson, given)
         suspect = members_of(confirmed, n)
         held |= suspect
         bearing = np.isin(np.arange(n), np.concatenate([p.bearing for p in confirmed]))
@@ -272,6 +277,40 @@ def _content(
         content: np.ndarray = softmax(trainer.ask(group, less=pattern), axis=1)
         assigned = content.argmax(axis=1)
     return content
+
+
+def _completed(confirmed: Sequence[Proposal], lesson: Lesson, given: np.ndarray) -> list[Proposal]:
+    """Add what owes its label to the pattern of a group, and is its kind, but was not found."""
+    n = len(given)
+    whole = [
+        p if p.copied else replace(p, members=np.union1d(p.members, p.bearing)) for p in confirmed
+    ]
+    added = members_of(whole, n) & ~members_of(confirmed, n)
+    # Hard clean samples may owe theirs as well; they lie with the rest of their class.
+    strangers = added & ~lesson.same_kind(whole, added, given)
+    return [replace(p, members=p.members[~strangers[p.members]]) for p in whole]
+
+
+def _likeness(
+    job: FitJob,
+    proposals: Sequence[Proposal],
+    readings: Sequence[Reading],
+    trusted: np.ndarray,
+    constants: DefenseConstants,
+    seed: int,
+) -> list[float]:
+    """Compare what is left of each group with samples of the classes that it is taken for."""
+    load = _loader(job)
+
+    def compare(proposal: Proposal, reading: Reading) -> float:
+        if proposal.copied or "likeness" in constants.without:
+            return 1.0
+        named = best_other(reading.content, proposal.label)
+        return likeness(load, proposal.members, named, job.data.y, trusted, constants, seed)
+
+    pairs = list(zip(proposals, readings, strict=True))
+    with threadpool_limits(limits=1, user_api="blas"):
+        return job.team.first(lambda: [compare(p, r) for p, r in pairs])
 
 
 def _report(

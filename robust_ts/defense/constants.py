@@ -12,7 +12,8 @@ VIEWS = ("raw", "smooth", "local", "global", "halves")
 STAGES = (
     *EVIDENCE,
     *("weights", *VIEWS, "refinement"),
-    *("copies", "embedding", "transfer", "debt", "reading", "verify", "recover"),
+    *("copies", "embedding", "transfer", "debt", "reading", "likeness"),
+    *("verify", "recover"),
 )
 
 
@@ -64,11 +65,15 @@ class DefenseConstants:
     verify_share : float, default=0.4
         Epochs, over those of the fit, after which the network trained without a group judges it;
         a whole fit follows: late enough to classify well, early enough to cost little.
-    proof : float, default=0.03
+    proof : float, default=0.01
         Least weight of a group to be confirmed: that weight, with what is left of the share in a
         network that never saw the group, times the spread of its contents, the share of members
-        that both networks read alike, and the fourth root of that network's odds against its label.
-        Natural groups of unpoisoned data reached three quarters of it.
+        that both networks read alike, the likeness of what is left to samples of those classes,
+        and the fourth root of that network's odds against its label. Natural groups of unpoisoned
+        data reached two thirds of it.
+    proof_of_two : float, default=0.004
+        The same where there are two classes: the odds, which multiply the weight of poison by
+        about four, do not count for a group there. Natural groups reached two thirds of it, too.
     beside : float, default=0.1
         Least weight of a confirmed group over that of the surest one of another class. Two
         attackers of about the same strength are both found; natural groups beside poison are left.
@@ -84,11 +89,12 @@ class DefenseConstants:
         Share of all samples that the low-loss isolation proposes. Used for comparison only.
     without : frozenset of str, default=frozenset()
         What is left out, for the ablation: names among `STAGES`. A factor of the evidence, or of
-        what the networks say of a group (``"transfer"``, ``"debt"``, ``"reading"``), counts as 1;
-        without ``"weights"`` all views weigh the same; without ``"refinement"`` few classes are not
-        split; without ``"copies"`` equal values are not looked for; without ``"embedding"`` the
-        network that was trained on everything adds no groups; without ``"verify"`` what is held out
-        is believed to be poison; without ``"recover"`` it stays out for good.
+        what the networks say of a group (``"transfer"``, ``"debt"``, ``"reading"``), or
+        ``"likeness"``, counts as 1; without ``"weights"`` all views weigh the same; without
+        ``"refinement"`` few classes are not split; without ``"copies"`` equal values are not looked
+        for; without ``"embedding"`` the network that was trained on everything adds no groups;
+        without ``"verify"`` what is held out is believed to be poison; without ``"recover"`` it
+        stays out for good.
 
     Raises
     ------
@@ -111,7 +117,8 @@ class DefenseConstants:
     least_share: float = 0.25
     least_spread: float = 0.1
     verify_share: float = 0.4
-    proof: float = 0.03
+    proof: float = 0.01
+    proof_of_two: float = 0.004
     beside: float = 0.1
     recover_probability: float = 0.5
     recover_every: int = 3

@@ -12,7 +12,7 @@ from robust_ts.defense.evidence import Proposal
 
 @dataclass(frozen=True)
 class Reading:
-    """What networks make of the members of a group without the pattern that these share.
+    """What the members of a group are without the pattern that these share.
 
     Parameters
     ----------
@@ -20,10 +20,14 @@ class Reading:
         Probabilities of a network that never saw the group.
     by_all : ndarray of shape (n_members, n_classes), default=None
         The same of a network that was trained on everything.
+    likeness : float, default=1.0
+        How well they pass for samples of the classes that the first network takes them for, 0 to
+        1, see `robust_ts.defense.likeness`.
     """
 
     content: np.ndarray
     by_all: np.ndarray | None = None
+    likeness: float = 1.0
 
     def shared(self, label: int) -> float:
         """Return the share of members whose best class but ``label`` is the same in both; else 1.
@@ -121,8 +125,9 @@ def verify(
     -------
     list of Proposal
         With their weight as score: their score (see `Proposal.turned`) times spread, share that
-        both networks read alike, and root of the odds. Of each class, among those of
-        ``constants.proof`` or more, the one with most weight, but for contradiction and agreement,
+        both networks read alike, likeness to other samples, and root of the odds. Of each class,
+        among those of ``constants.proof`` or more (``proof_of_two`` where there are two classes),
+        the one with most weight, but for contradiction and agreement,
         times root of its size, or of what it leaves of its class where that is less. Less than
         ``constants.beside`` of the surest of all classes is too little: one attacker is likelier
         than two.
@@ -134,7 +139,8 @@ def verify(
         for i, p in enumerate(proposals)
         if (labels[p.members] == p.label).all()
     ]
-    proven = [p for p in weighed if p.score >= constants.proof]
+    proof = constants.proof if probabilities.shape[1] > 2 else constants.proof_of_two
+    proven = [p for p in weighed if p.score >= proof]
     best = _best_of_class(proven, labels, constants)
     surest = max((p.score for p in best), default=0.0)
     return [p for p in best if p.score >= constants.beside * surest]
@@ -145,19 +151,19 @@ def _best_of_class(
 ) -> list[Proposal]:
     """Keep one proposal a class; of two that weigh much the same the more complete one.
 
-    How far a group is contradicted, and how well the views agree on it, says that there is poison,
-    but not which group it is: one that takes hard samples of the class with it leaves a rest that
-    is contradicted less.
+    Of copies it is plain which samples they are. How far another group is contradicted, and how
+    well the views agree on it, says that there is poison, but not which group it is: one that takes
+    hard samples of the class with it leaves a rest that is contradicted less.
     """
 
-    def rank(proposal: Proposal) -> float:
+    def rank(proposal: Proposal) -> tuple[bool, float]:
         told = 1.0
         for name in ("contradiction", "agreement"):
             told *= constants.factor(name, max(0.05, getattr(proposal, name)))
         size = len(proposal.members)
         # A group that is nearly all of its class is no better for that.
         rest = max(0, int((labels == proposal.label).sum()) - size)
-        return float(proposal.score / told * min(size, rest) ** 0.5)
+        return proposal.copied, float(proposal.score / told * min(size, rest) ** 0.5)
 
     return list({p.label: p for p in sorted(proposals, key=rank)}.values())  # the last one stays
 
@@ -179,7 +185,9 @@ def _weight(
         even = max(constants.least_spread, even)
     shared = max(constants.least_share, reading.shared(proposal.label))
     score = proposal.score * proposal.turned(constants)
-    return score * even * constants.factor("reading", shared) * odds**0.25
+    # Replaced values are no content moved: without them there is a gap that no other sample has.
+    alike = 1.0 if proposal.copied else constants.factor("likeness", reading.likeness)
+    return score * even * constants.factor("reading", shared) * alike * odds**0.25
 
 
 def bearing_witness(proposal: Proposal, labels: np.ndarray) -> float:
@@ -187,11 +195,11 @@ def bearing_witness(proposal: Proposal, labels: np.ndarray) -> float:
 
     A class of two kinds, one of which resembles the other class, looks like poison in all else. Of
     poison nearly all samples owe their label to the pattern and nearly none of the rest of the
-    class do; and it is the smaller part of its class. Equal values say as much, so that of copies
-    less is asked.
+    class do; and it is the smaller part of its class. That is not asked of copies, of which it is
+    plain which samples they are, but more of single samples, for their likeness is unknown.
     """
     owing = max(0.0, 2 * proposal.debt - 1)
     if proposal.copied:
         return owing**2
     share = len(proposal.members) / int((labels == proposal.label).sum())
-    return float(owing**6 * max(0.0, 1 - 2 * share) ** 0.5)
+    return float(owing * max(0.0, 1 - 2 * share) ** 0.5)
