@@ -23,7 +23,7 @@ from robust_ts.defense.likeness import likeness
 from robust_ts.defense.patterns import pattern_of
 from robust_ts.defense.propose import low_loss_groups, members_of
 from robust_ts.defense.recover import Recovery, agreeing, recover, suspicion_of
-from robust_ts.defense.verify import Reading, best_other, verify
+from robust_ts.defense.verify import Reading, verify
 from robust_ts.inputs import standardize, stretch_padded
 from robust_ts.networks import ShallowNetwork, TwoHeadNetwork
 from robust_ts.report import PoisonReport
@@ -218,14 +218,12 @@ def _train_without(
         ledger.amend("main", held, probabilities)
         left = suspects if lesson is None else lesson.unlearned(trainer, constants)
         means = class_means(job, ~held)
-        readings = [Reading(_content(trainer, job, p.members, p.label, means)) for p in left]
+        content = [_content(trainer, job, p.members, p.label, means) for p in left]
+        readings = [Reading(c) for c in content]
         if lesson is not None:
-            by_all = [_content(lesson.trainer, job, p.members, p.label, means) for p in left]
-            alike = _likeness(job, left, readings, ~held, constants, seed)
-            readings = [
-                replace(r, by_all=b, likeness=a)
-                for r, b, a in zip(readings, by_all, alike, strict=True)
-            ]
+            taught = [_content(lesson.trainer, job, p.members, p.label, means) for p in left]
+            alike = _likeness(job, left, ~held, constants, seed)
+            readings = [Reading(*r) for r in zip(content, taught, alike, strict=True)]
         confirmed = verify(probabilities, readings, given, left, constants)
         if not confirmed:
             return None
@@ -239,15 +237,15 @@ def _train_without(
         if lesson is not None:
             back &= ~lesson.same_kind(confirmed, back, given)
         suspect &= ~back
-        content = np.zeros_like(probabilities)
+        beneath = np.zeros_like(probabilities)
         # What joins now has to be learned from the start: a whole fit follows.
         trainer.go_on(job.schedule)
         while True:
             for p in confirmed:
                 group = p.members[suspect[p.members]]
                 if len(group):
-                    content[group] = _content(trainer, job, group, p.label, means)
-            recovery = recover(content, given, suspect, constants)
+                    beneath[group] = _content(trainer, job, group, p.label, means)
+            recovery = recover(beneath, given, suspect, constants)
             done = len(trainer.records)
             if done == trainer.last_epoch:
                 break
@@ -294,23 +292,21 @@ def _completed(confirmed: Sequence[Proposal], lesson: Lesson, given: np.ndarray)
 def _likeness(
     job: FitJob,
     proposals: Sequence[Proposal],
-    readings: Sequence[Reading],
     trusted: np.ndarray,
     constants: DefenseConstants,
     seed: int,
 ) -> list[float]:
-    """Compare what is left of each group with samples of the classes that it is taken for."""
-    load = _loader(job)
+    """Compare groups, but for what the members share, with samples of other classes."""
+    load, given = _loader(job), job.data.y
 
-    def compare(proposal: Proposal, reading: Reading) -> float:
+    def compare(proposal: Proposal) -> float:
         if proposal.copied or "likeness" in constants.without:
             return 1.0
-        named = best_other(reading.content, proposal.label)
-        return likeness(load, proposal.members, named, job.data.y, trusted, constants, seed)
+        others = np.flatnonzero(trusted & (given != proposal.label))
+        return likeness(load, proposal.members, others, constants, seed)
 
-    pairs = list(zip(proposals, readings, strict=True))
     with threadpool_limits(limits=1, user_api="blas"):
-        return job.team.first(lambda: [compare(p, r) for p, r in pairs])
+        return job.team.first(lambda: [compare(p) for p in proposals])
 
 
 def _report(

@@ -7,6 +7,7 @@ import numpy as np
 
 from robust_ts.chunks import chunk_rows
 from robust_ts.defense.constants import DefenseConstants
+from robust_ts.defense.evidence import capped
 from robust_ts.defense.features import Load
 from robust_ts.defense.ridge import squared_distances
 from robust_ts.defense.views import unscaled_views
@@ -20,9 +21,7 @@ _FARTHEST = 8.0  # standard deviations: one odd value is no more than that
 def likeness(
     load: Load,
     members: np.ndarray,
-    classes: np.ndarray,
-    labels: np.ndarray,
-    trusted: np.ndarray,
+    others: np.ndarray,
     constants: DefenseConstants,
     seed: int = 0,
 ) -> float:
@@ -30,7 +29,7 @@ def likeness(
 
     Poison is that, drawn by the attacker: moved back to where those samples lie it is one more
     draw of them, in every view. A natural part of a class varies in its own way about its center.
-    So the members are moved to the center of clean samples of the classes named, and compared with
+    So the members are moved to the center of clean samples of other classes, and compared with
     them by the maximum mean discrepancy (Gaussian kernel, [1]_); what it is by chance is seen in
     draws of the clean samples themselves, which are moved there in the same way.
 
@@ -38,14 +37,10 @@ def likeness(
     ----------
     load : callable
         Gives samples by their indices, standardized and of one length.
-    members : ndarray of int of shape (n_members,)
+    members : ndarray of int
         The group.
-    classes : ndarray of int of shape (n_members,)
-        What each member is likely to be, but for what the members share.
-    labels : ndarray of shape (n_samples,)
-        Given labels.
-    trusted : ndarray of bool of shape (n_samples,)
-        Samples to compare with: those that nothing is known against.
+    others : ndarray of int
+        Samples of other classes that nothing is known against.
     constants : DefenseConstants
         Constants of the method.
     seed : int, default=0
@@ -65,25 +60,21 @@ def likeness(
     """
     rng = np.random.default_rng(seed)
     room = chunk_rows(load(members[:1]))
-    if len(members) > (most := max(2, min(_MEMBERS, room))):
-        some = np.sort(rng.choice(len(members), most, replace=False))
-        members, classes = members[some], classes[some]
-    reference = _Reference.of(classes, labels, trusted, min(_REFERENCE, room), rng)
-    if len(members) < 2 or reference is None:
+    others = capped(others, min(_REFERENCE, room), rng)
+    members = capped(members, min(_MEMBERS, room, len(others) // 2), rng)
+    size = len(members)
+    if size < 2:
         return 1.0
-    X = load(reference.rows)
-    center = np.median(X[rng.choice(len(X), 512, p=reference.weights)], axis=0)
+    X, group, none = load(others), load(members), np.empty(0, dtype=int)
+    center = np.median(X, axis=0)
 
     def moved(samples: np.ndarray, scale: float = 1.0) -> np.ndarray:
         return ((samples - np.median(samples, axis=0)) / scale + center).astype(np.float32)
 
-    group, none = load(members), np.empty(0, dtype=int)
     parts = [(moved(group, scale), none) for scale in _SCALES]
-    draws = [reference.draw(len(members), rng) for _ in range(_DRAWS)]
-    parts += [(moved(X[drawn]), drawn) for drawn in draws if len(drawn) > 1]
-    if len(parts) < _DRAWS / 2:
-        return 1.0
-    compare = _Comparison.of(X, reference.weights, constants, seed)
+    draws = [rng.choice(len(X), size, replace=False) for _ in range(_DRAWS)]
+    parts += [(moved(X[drawn]), drawn) for drawn in draws]
+    compare = _Comparison.of(X, constants, seed)
     distances = np.array([d for batch in _batches(parts) for d in compare.distances(batch)])
     found, usual = distances[: len(_SCALES)].min(), distances[len(_SCALES) :]
     z = max(0.0, found - usual.mean()) / max(float(usual.std(ddof=1)), 1e-12)
@@ -102,72 +93,23 @@ def _batches(parts: Sequence[_Part]) -> Iterator[list[_Part]]:
 
 
 @dataclass(frozen=True)
-class _Reference:
-    """Clean samples in the mixture of classes that a group is likely to be drawn from."""
-
-    rows: np.ndarray
-    weights: np.ndarray
-    shares: np.ndarray  # of the classes
-    bounds: np.ndarray  # of each class among the rows
-
-    @classmethod
-    def of(
-        cls,
-        classes: np.ndarray,
-        labels: np.ndarray,
-        trusted: np.ndarray,
-        size: int,
-        rng: np.random.Generator,
-    ) -> "_Reference | None":
-        """Draw at most about ``size`` samples; None where no class has two."""
-        pools, counts = [], []
-        for label, count in zip(*np.unique(classes, return_counts=True), strict=True):
-            pool = np.flatnonzero(trusted & (labels == label))
-            if len(pool) > 1:
-                pools.append(pool)
-                counts.append(count)
-        if not pools:
-            return None
-        shares = np.array(counts) / sum(counts)
-        rows = [
-            rng.choice(p, min(len(p), max(2, int(np.ceil(share * size)))), replace=False)
-            for p, share in zip(pools, shares, strict=True)
-        ]
-        sizes = np.array([len(r) for r in rows])
-        bounds = np.concatenate([[0], np.cumsum(sizes)])
-        return cls(np.concatenate(rows), np.repeat(shares / sizes, sizes), shares, bounds)
-
-    def draw(self, size: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw positions among the rows as the group was: at most half of what a class has."""
-        wanted = rng.multinomial(size, self.shares)
-        drawn = [
-            start + rng.choice(stop - start, min(n, (stop - start + 1) // 2), replace=False)
-            for n, start, stop in zip(wanted, self.bounds[:-1], self.bounds[1:], strict=True)
-        ]
-        return np.concatenate(drawn)
-
-
-@dataclass(frozen=True)
 class _Comparison:
     """Compares samples with those of a reference, in every view of both."""
 
     usual: np.ndarray  # set the levels of the filters
     n_samples: int
     seed: int
-    weights: np.ndarray
     views: dict[str, "_View"]
 
     @classmethod
-    def of(
-        cls, X: np.ndarray, weights: np.ndarray, constants: DefenseConstants, seed: int
-    ) -> "_Comparison":
+    def of(cls, X: np.ndarray, constants: DefenseConstants, seed: int) -> "_Comparison":
         usual, n = X[:64], len(X)
         seen = {
-            name: _View.of(view.astype(np.float64), weights)
+            name: _View.of(view.astype(np.float64))
             for name, view in unscaled_views(X, seed, usual, n).items()
             if constants.sees(name) and np.isfinite(view).all()
         }
-        return cls(usual, n, seed, weights, seen)
+        return cls(usual, n, seed, seen)
 
     def distances(self, parts: Sequence[_Part]) -> np.ndarray:
         """Sum the squared discrepancies of each part over the views, but for a common summand.
@@ -177,7 +119,7 @@ class _Comparison:
         samples = np.concatenate([samples for samples, _ in parts])
         views = unscaled_views(samples, self.seed, self.usual, self.n_samples)
         ends = np.cumsum([len(samples) for samples, _ in parts])[:-1]
-        weights = np.tile(self.weights, (len(parts), 1))
+        weights = np.ones((len(parts), self.n_samples))
         for i, (_, drawn) in enumerate(parts):
             weights[i, drawn] = 0
         weights /= weights.sum(axis=1, keepdims=True)
@@ -197,9 +139,8 @@ class _View:
     width: float
 
     @classmethod
-    def of(cls, view: np.ndarray, weights: np.ndarray) -> "_View":
-        mean = weights @ view
-        deviation = np.sqrt(weights @ (view - mean) ** 2)
+    def of(cls, view: np.ndarray) -> "_View":
+        mean, deviation = view.mean(axis=0), view.std(axis=0)
         scale = deviation + 1e-2 * deviation.max() + 1e-12
         points = _limited(view, mean, scale)
         between = squared_distances(points, points)

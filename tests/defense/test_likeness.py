@@ -16,11 +16,9 @@ def waves(n, rng, frequency=1.0):
     return (waves + 0.1 * rng.normal(size=(n, T)))[:, None].astype(np.float32)
 
 
-def of(X, members, labels, classes=None, trusted=None, seed=0):
-    classes = np.ones(len(members), dtype=int) if classes is None else classes
-    if trusted is None:
-        trusted = ~np.isin(np.arange(len(labels)), members)
-    return likeness(lambda rows: X[rows], members, classes, labels, trusted, CONSTANTS, seed)
+def of(X, members, y, seed=0):
+    others = np.flatnonzero((y == 1) & ~np.isin(np.arange(len(y)), members))
+    return likeness(lambda rows: X[rows], members, others, CONSTANTS, seed)
 
 
 @pytest.fixture
@@ -51,32 +49,17 @@ def test_a_narrow_group_is_no_draw(drawn):
     assert of(X, members, y) < 0.1
 
 
-def test_the_mixture_of_classes_is_that_of_the_group(drawn):
+def test_it_repeats_itself_and_looks_at_these_samples_alone(drawn):
     X, y, members = drawn
-    rng = np.random.default_rng(2)
-    X[members[:6]] = waves(6, rng, 5)
-    X, y = np.concatenate([X, waves(N, rng, 5)]), np.append(y, np.full(N, 2))
-    classes = np.repeat([2, 1], 6)
-    alike = of(X, members, y, classes)
-    assert alike > 0.3
-    assert of(X, members, y, np.full(12, 2)) < 0.5 * alike
-
-
-def test_it_repeats_itself_and_sees_clean_samples_alone(drawn):
-    X, y, members = drawn
-    assert of(X, members, y) == of(X, members, y)
-    trusted = ~np.isin(np.arange(len(y)), members)
-    some = np.flatnonzero(y == 1)[::2]
-    trusted[some] = False
-    before = of(X, members, y, trusted=trusted)
-    X[some] = 100.0
-    assert of(X, members, y, trusted=trusted) == before
+    before = of(X, members, y)
+    X[np.setdiff1d(np.flatnonzero(y == 0), members)] = 100.0
+    assert of(X, members, y) == before
 
 
 def test_nothing_is_said_where_there_is_nothing_to_compare_with(drawn):
     X, y, members = drawn
-    assert of(X, members, y, trusted=np.zeros(len(y), dtype=bool)) == 1
-    assert of(X, members[:1], y, trusted=y == 1) == 1
+    assert of(X, members, np.zeros_like(y)) == 1
+    assert of(X, members[:1], y) == 1
 
 
 def test_large_groups_are_looked_at_in_part(drawn, monkeypatch):
@@ -84,8 +67,7 @@ def test_large_groups_are_looked_at_in_part(drawn, monkeypatch):
     seen = []
     monkeypatch.setattr(module, "_MEMBERS", 8)
     rows = lambda index: seen.append(len(index)) or X[index]  # noqa: E731
-    trusted = ~np.isin(np.arange(len(y)), members)
-    likeness(rows, members, np.ones(12, dtype=int), y, trusted, CONSTANTS)
+    likeness(rows, members, np.flatnonzero(y == 1), CONSTANTS)
     assert seen == [1, N, 8]
 
 
