@@ -222,7 +222,7 @@ def _train_without(
         readings = [Reading(c) for c in content]
         if lesson is not None:
             taught = [_content(lesson.trainer, job, p.members, p.label, means) for p in left]
-            alike = _likeness(job, left, ~held, constants, seed)
+            alike = _likeness(job, left, constants, seed)
             readings = [Reading(*r) for r in zip(content, taught, alike, strict=True)]
         confirmed = verify(probabilities, readings, given, left, constants)
         if not confirmed:
@@ -292,12 +292,15 @@ def _completed(confirmed: Sequence[Proposal], lesson: Lesson, given: np.ndarray)
 def _likeness(
     job: FitJob,
     proposals: Sequence[Proposal],
-    trusted: np.ndarray,
     constants: DefenseConstants,
     seed: int,
 ) -> list[float]:
     """Compare groups, but for what the members share, with samples of other classes."""
     load, given = _loader(job), job.data.y
+    # Of the others only the likeliest group of each class is left out: without all that was held
+    # out too little is left, and not what another class is like.
+    likeliest = list({p.label: p for p in sorted(proposals, key=lambda p: p.score)}.values())
+    trusted = ~members_of(likeliest, len(given))
 
     def compare(proposal: Proposal) -> float:
         if proposal.copied or "likeness" in constants.without:

@@ -113,8 +113,8 @@ def lost(*case):
         ("sine", 150),
         ("powerline", 150),
         ("patch", 0),
+        ("sine", 0),
         lost("noise", 0),
-        lost("sine", 0),
         lost("powerline", 0),
     ],
 )
