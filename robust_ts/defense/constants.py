@@ -65,13 +65,16 @@ class DefenseConstants:
     verify_share : float, default=0.4
         Epochs, over those of the fit, after which the network trained without a group judges it;
         a whole fit follows: late enough to classify well, early enough to cost little.
-    proof : float, default=0.008
+    proof : float, default=0.03
         Least weight of a group to be confirmed: that weight, with what is left of the share in a
         network that never saw the group, times the spread of its contents, the share of members
-        that both networks read alike, the likeness of what is left to samples of other classes,
-        and the fourth root of that network's odds against its label. Natural groups of unpoisoned
-        data reached four fifths of it, and nine tenths beside poison in 50 series (GunPoint): few
-        samples hide what kind they are.
+        that both networks read alike, and the fourth root of that network's odds against its label.
+        Natural groups of unpoisoned data reached three quarters of it.
+    proof_of_two : float, default=0.008
+        The same where there are two classes, with the likeness of what is left to samples of the
+        other class in the place of spread and odds. Natural groups of unpoisoned data reached half
+        of it, and nine tenths beside poison in 50 series (GunPoint): few samples hide what kind
+        they are.
     beside : float, default=0.1
         Least weight of a confirmed group over that of the surest one of another class. Two
         attackers of about the same strength are both found; natural groups beside poison are left.
@@ -115,7 +118,8 @@ class DefenseConstants:
     least_share: float = 0.25
     least_spread: float = 0.1
     verify_share: float = 0.4
-    proof: float = 0.008
+    proof: float = 0.03
+    proof_of_two: float = 0.008
     beside: float = 0.1
     recover_probability: float = 0.5
     recover_every: int = 3

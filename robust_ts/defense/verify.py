@@ -125,8 +125,8 @@ def verify(
     list of Proposal
         With their weight as score: their score (see `Proposal.turned`) times spread, share that
         both networks read alike, likeness to other samples, and root of the odds. Of each class,
-        among those of ``constants.proof`` or more, the one with most weight, but for contradiction
-        and agreement,
+        among those of ``constants.proof`` or more (``proof_of_two`` where there are two classes),
+        the one with most weight, but for contradiction and agreement,
         times root of its size, or of what it leaves of its class where that is less. Less than
         ``constants.beside`` of the surest of all classes is too little: one attacker is likelier
         than two.
@@ -138,7 +138,8 @@ def verify(
         for i, p in enumerate(proposals)
         if (labels[p.members] == p.label).all()
     ]
-    proven = [p for p in weighed if p.score >= constants.proof]
+    proof = constants.proof if probabilities.shape[1] > 2 else constants.proof_of_two
+    proven = [p for p in weighed if p.score >= proof]
     best = _best_of_class(proven, labels, constants)
     surest = max((p.score for p in best), default=0.0)
     return [p for p in best if p.score >= constants.beside * surest]

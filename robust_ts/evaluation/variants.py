@@ -20,6 +20,7 @@ _MOVED = (
         "least_spread",
         "verify_share",
         "proof",
+        "proof_of_two",
         "beside",
         "recover_probability",
         "recover_every",

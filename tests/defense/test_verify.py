@@ -98,7 +98,7 @@ def test_a_group_that_passes_for_no_other_samples_is_natural() -> None:
 
 def test_with_two_classes_single_samples_bear_witness() -> None:
     y, P = np.repeat([0, 1], 10), np.tile([1 / 17, 16 / 17], (20, 1))
-    group = replace(make_proposal(0, [0, 1], 2 * CONSTANTS.proof), debt=0.98)
+    group = replace(make_proposal(0, [0, 1], 2 * CONSTANTS.proof_of_two), debt=0.98)
 
     def confirmed(proposal, P=P, alike=1.0):
         reading = Reading(EVEN[: len(proposal.members), :2], likeness=alike)
@@ -108,7 +108,7 @@ def test_with_two_classes_single_samples_bear_witness() -> None:
     assert not confirmed(replace(group, debt=0.7))  # natural parts owe as much
     assert not confirmed(group, alike=0.5)
     # Odds of 16 are no reason to believe, odds below 1 are one to doubt.
-    assert not confirmed(replace(group, score=1.2 * CONSTANTS.proof))
+    assert not confirmed(replace(group, score=1.2 * CONSTANTS.proof_of_two))
     assert not confirmed(group, P=np.tile([0.95, 0.05], (20, 1)))
     # Half of a class against the other half: who is to say which is the poison?
     assert not confirmed(replace(group, members=np.arange(5)))
@@ -117,7 +117,7 @@ def test_with_two_classes_single_samples_bear_witness() -> None:
 
 def test_with_two_classes_copies_may_be_most_of_their_class() -> None:
     y, P = np.repeat([0, 1], 10), np.tile([1 / 17, 16 / 17], (20, 1))
-    group = replace(make_proposal(0, [0, 1, 2, 3, 4, 5], 2 * CONSTANTS.proof), debt=0.9)
+    group = replace(make_proposal(0, [0, 1, 2, 3, 4, 5], 2 * CONSTANTS.proof_of_two), debt=0.9)
     reading = Reading(EVEN[:6, :2])
     assert not verify(P, [reading], y, [group], CONSTANTS)
     assert verify(P, [reading], y, [replace(group, copied=True)], CONSTANTS)
