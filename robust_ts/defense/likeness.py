@@ -13,7 +13,7 @@ from robust_ts.defense.ridge import squared_distances
 from robust_ts.defense.views import unscaled_views
 
 _SCALES = (1.0, 0.85)  # a trigger is added, or blended in at the cost of some of the content
-_MEMBERS, _REFERENCE, _DRAWS = 64, 300, 32  # bound the cost; more members change little
+_MEMBERS, _REFERENCE, _DRAWS = 64, 300, 32  # bound the cost
 _AT_ONCE = 256  # samples whose views are in memory
 _FARTHEST = 8.0  # standard deviations: one odd value is no more than that
 
@@ -40,7 +40,7 @@ def likeness(
     members : ndarray of int
         The group.
     others : ndarray of int
-        Samples of other classes that nothing is known against.
+        Samples of other classes, without those that are likeliest to be poison.
     constants : DefenseConstants
         Constants of the method.
     seed : int, default=0

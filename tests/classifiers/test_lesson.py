@@ -1,6 +1,7 @@
 """What the network that was trained on everything says of groups, right ones and wrong ones."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from robust_ts import E2ABLClassifier, NeuralClassifier
 from robust_ts.classifiers import e2abl
 from robust_ts.classifiers._lesson import Lesson
+from robust_ts.classifiers.e2abl import _completed
 from tests.defense._groups import clean_series, make_proposal, poisoned_series
 
 SETTINGS = {
@@ -120,3 +122,13 @@ def test_what_is_too_faint_is_not_even_asked_about(monkeypatch, blurred) -> None
     X, y, _, group = blurred
     _, lesson = fit_with(monkeypatch, X, y, [make_proposal(0, group.tolist(), 0.01)])
     assert not lesson.taught
+
+
+def test_what_owes_its_label_joins_a_group_only_as_its_kind():
+    given = np.zeros(6, dtype=int)
+    group = replace(make_proposal(0, [0, 1]), bearing=np.array([1, 2, 3]))
+    kind = SimpleNamespace(same_kind=lambda whole, added, y: added & (np.arange(6) == 2))
+    (whole,) = _completed([group], kind, given)
+    assert whole.members.tolist() == [0, 1, 2]  # 3 owes its label as well, but is of the rest
+    (copies,) = _completed([replace(group, copied=True)], kind, given)
+    assert copies.members.tolist() == [0, 1]

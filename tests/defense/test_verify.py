@@ -124,6 +124,17 @@ def test_with_two_classes_copies_may_be_most_of_their_class() -> None:
     assert bearing_witness(replace(group, debt=0.4, copied=True), y) == 0
 
 
+def test_proven_copies_come_before_other_groups_of_their_class() -> None:
+    y, P = labels(), np.tile([0.5, 0.5, 0], (18, 1))
+    wide = make_proposal(0, [0, 1, 2, 3], 9 * CONSTANTS.proof)
+    copies = replace(make_proposal(0, [0, 1], 2 * CONSTANTS.proof), copied=True)
+    readings = [Reading(EVEN[:4]), Reading(EVEN[:2])]
+    (found,) = verify(P, readings, y, [wide, copies], CONSTANTS)
+    assert found.members is copies.members
+    (found,) = verify(P, readings, y, [wide, replace(copies, score=0.0)], CONSTANTS)
+    assert found.members is wide.members
+
+
 def test_of_the_groups_of_a_class_the_surest_is_confirmed() -> None:
     y = labels()
     P = np.tile([1e-8, 0.5, 0.5], (8, 1))
