@@ -23,7 +23,7 @@ from robust_ts.defense.likeness import likeness
 from robust_ts.defense.patterns import pattern_of
 from robust_ts.defense.propose import low_loss_groups, members_of
 from robust_ts.defense.recover import Recovery, agreeing, recover, suspicion_of
-from robust_ts.defense.verify import Reading, verify
+from robust_ts.defense.verify import Reading, verify, weight
 from robust_ts.inputs import standardize, stretch_padded
 from robust_ts.networks import ShallowNetwork, TwoHeadNetwork
 from robust_ts.report import PoisonReport
@@ -222,9 +222,8 @@ def _train_without(
         readings = [Reading(c) for c in content]
         if lesson is not None:
             taught = [_content(lesson.trainer, job, p.members, p.label, means) for p in left]
-            alike = _likeness(job, left, constants, seed)
-            readings = [Reading(*r) for r in zip(content, taught, alike, strict=True)]
-        confirmed = verify(probabilities, readings, given, left, constants)
+            readings = [Reading(*r) for r in zip(content, taught, strict=True)]
+        confirmed = _confirmed(job, left, readings, probabilities, constants, seed)
         if not confirmed:
             return None
         if lesson is not None:
@@ -289,29 +288,55 @@ def _completed(confirmed: Sequence[Proposal], lesson: Lesson, given: np.ndarray)
     return [replace(p, members=p.members[~strangers[p.members]]) for p in whole]
 
 
-def _likeness(
+def _confirmed(
     job: FitJob,
     proposals: Sequence[Proposal],
+    readings: Sequence[Reading],
+    probabilities: np.ndarray,
     constants: DefenseConstants,
     seed: int,
-) -> list[float]:
-    """Compare groups, but for what the members share, with samples of other classes."""
-    if job.spec.n_classes > 2:  # there the spread of the contents and the odds tell enough
-        return [1.0] * len(proposals)
+) -> list[Proposal]:
+    """Verify groups; two classes, and groups that prove nothing, have their contents compared."""
+    given, compares = job.data.y, "likeness" not in constants.without
+    if job.spec.n_classes > 2 or not compares:
+        confirmed = verify(probabilities, readings, given, proposals, constants)
+        if confirmed or not compares:
+            return confirmed
+    readings = _compared(job, proposals, readings, probabilities, constants, seed)
+    return verify(probabilities, readings, given, proposals, constants)
+
+
+def _compared(
+    job: FitJob,
+    proposals: Sequence[Proposal],
+    readings: Sequence[Reading],
+    probabilities: np.ndarray,
+    constants: DefenseConstants,
+    seed: int,
+) -> list[Reading]:
+    """Compare groups of some weight, but for what they share, with samples of other classes.
+
+    Copies are not compared: replaced values are no content moved, without them there is a gap.
+    """
     load, given = _loader(job), job.data.y
     # Of the others only the likeliest group of each class is left out: without all that was held
     # out too little is left, and not what another class is like.
     likeliest = list({p.label: p for p in sorted(proposals, key=lambda p: p.score)}.values())
     trusted = ~members_of(likeliest, len(given))
 
-    def compare(proposal: Proposal) -> float:
-        if proposal.copied or "likeness" in constants.without:
-            return 1.0
+    def compare(proposal: Proposal, reading: Reading) -> Reading:
+        if weight(probabilities, reading, given, proposal, constants) < constants.proof_of_kind:
+            return reading  # no likeness would help
+        if proposal.copied:  # with two classes its single samples have to bear more witness
+            return replace(reading, likeness=1.0) if job.spec.n_classes == 2 else reading
         others = np.flatnonzero(trusted & (given != proposal.label))
-        return likeness(load, proposal.members, others, constants, seed)
+        alike = likeness(load, proposal.members, others, constants, seed)
+        return replace(reading, likeness=alike)
 
     with threadpool_limits(limits=1, user_api="blas"):
-        return job.team.first(lambda: [compare(p) for p in proposals])
+        return job.team.first(
+            lambda: [compare(p, r) for p, r in zip(proposals, readings, strict=True)]
+        )
 
 
 def _report(

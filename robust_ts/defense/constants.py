@@ -70,11 +70,11 @@ class DefenseConstants:
         network that never saw the group, times the spread of its contents, the share of members
         that both networks read alike, and the fourth root of that network's odds against its label.
         Natural groups of unpoisoned data reached three quarters of it.
-    proof_of_two : float, default=0.008
-        The same where there are two classes, with the likeness of what is left to samples of the
-        other class in the place of spread and odds. Natural groups of unpoisoned data reached half
-        of it, and nine tenths beside poison in 50 series (GunPoint): few samples hide what kind
-        they are.
+    proof_of_kind : float, default=0.008
+        The same where what is left of the group is compared with samples of other classes as well,
+        and its likeness counts: with two classes, where contents cannot spread, and with more where
+        no group reaches ``proof``. Natural groups of unpoisoned data reached half of it, and nine
+        tenths beside poison in 50 series (GunPoint): few samples hide what kind they are.
     beside : float, default=0.1
         Least weight of a confirmed group over that of the surest one of another class. Two
         attackers of about the same strength are both found; natural groups beside poison are left.
@@ -90,12 +90,12 @@ class DefenseConstants:
         Share of all samples that the low-loss isolation proposes. Used for comparison only.
     without : frozenset of str, default=frozenset()
         What is left out, for the ablation: names among `STAGES`. A factor of the evidence, or of
-        what the networks say of a group (``"transfer"``, ``"debt"``, ``"reading"``), or
-        ``"likeness"``, counts as 1; without ``"weights"`` all views weigh the same; without
-        ``"refinement"`` few classes are not split; without ``"copies"`` equal values are not looked
-        for; without ``"embedding"`` the network that was trained on everything adds no groups;
-        without ``"verify"`` what is held out is believed to be poison; without ``"recover"`` it
-        stays out for good.
+        what the networks say of a group (``"transfer"``, ``"debt"``, ``"reading"``), counts as 1;
+        without ``"likeness"`` nothing is compared, and all groups have to reach ``proof``; without
+        ``"weights"`` all views weigh the same; without ``"refinement"`` few classes are not split;
+        without ``"copies"`` equal values are not looked for; without ``"embedding"`` the network
+        that was trained on everything adds no groups; without ``"verify"`` what is held out is
+        believed to be poison; without ``"recover"`` it stays out for good.
 
     Raises
     ------
@@ -119,7 +119,7 @@ class DefenseConstants:
     least_spread: float = 0.1
     verify_share: float = 0.4
     proof: float = 0.03
-    proof_of_two: float = 0.008
+    proof_of_kind: float = 0.008
     beside: float = 0.1
     recover_probability: float = 0.5
     recover_every: int = 3

@@ -20,13 +20,14 @@ class Reading:
         Probabilities of a network that never saw the group.
     by_all : ndarray of shape (n_members, n_classes), default=None
         The same of a network that was trained on everything.
-    likeness : float, default=1.0
-        How well they pass for samples of other classes, 0 to 1, see `robust_ts.defense.likeness`.
+    likeness : float, default=None
+        How well they pass for samples of other classes, 0 to 1, see `robust_ts.defense.likeness`;
+        None where that was not asked.
     """
 
     content: np.ndarray
     by_all: np.ndarray | None = None
-    likeness: float = 1.0
+    likeness: float | None = None
 
     def shared(self, label: int) -> float:
         """Return the share of members whose best class but ``label`` is the same in both; else 1.
@@ -124,22 +125,21 @@ def verify(
     -------
     list of Proposal
         With their weight as score: their score (see `Proposal.turned`) times spread, share that
-        both networks read alike, likeness to other samples, and root of the odds. Of each class,
-        among those of ``constants.proof`` or more (``proof_of_two`` where there are two classes),
-        the one with most weight, but for contradiction and agreement,
+        both networks read alike, and root of the odds, and, where that was asked, likeness to other
+        samples. Of each class, among those of ``constants.proof`` or more (``proof_of_kind`` where
+        likeness was asked), the one with most weight, but for contradiction and agreement,
         times root of its size, or of what it leaves of its class where that is less. Less than
         ``constants.beside`` of the surest of all classes is too little: one attacker is likelier
         than two.
     """
     if "verify" in constants.without:
         return _best_of_class(proposals, labels, constants)
-    weighed = [
-        replace(p, score=_weight(probabilities, readings[i], labels, p, constants))
-        for i, p in enumerate(proposals)
-        if (labels[p.members] == p.label).all()
-    ]
-    proof = constants.proof if probabilities.shape[1] > 2 else constants.proof_of_two
-    proven = [p for p in weighed if p.score >= proof]
+    proven = []
+    for reading, proposal in zip(readings, proposals, strict=True):
+        score = weight(probabilities, reading, labels, proposal, constants)
+        proof = constants.proof if reading.likeness is None else constants.proof_of_kind
+        if score >= proof and (labels[proposal.members] == proposal.label).all():
+            proven.append(replace(proposal, score=score))
     best = _best_of_class(proven, labels, constants)
     surest = max((p.score for p in best), default=0.0)
     return [p for p in best if p.score >= constants.beside * surest]
@@ -167,13 +167,14 @@ def _best_of_class(
     return list({p.label: p for p in sorted(proposals, key=rank)}.values())  # the last one stays
 
 
-def _weight(
+def weight(
     probabilities: np.ndarray,
     reading: Reading,
     labels: np.ndarray,
     proposal: Proposal,
     constants: DefenseConstants,
 ) -> float:
+    """Return how much speaks for a group, see `verify`; likeness counts where it was asked."""
     odds = label_odds(probabilities, proposal.label, proposal.members)
     even = spread(reading.content, labels, proposal.label)
     if even is None:
@@ -184,8 +185,7 @@ def _weight(
         even = max(constants.least_spread, even)
     shared = max(constants.least_share, reading.shared(proposal.label))
     score = proposal.score * proposal.turned(constants)
-    # Replaced values are no content moved: without them there is a gap that no other sample has.
-    alike = 1.0 if proposal.copied else constants.factor("likeness", reading.likeness)
+    alike = 1.0 if reading.likeness is None else reading.likeness
     return score * even * constants.factor("reading", shared) * alike * odds**0.25
 
 

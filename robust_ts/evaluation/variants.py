@@ -20,7 +20,7 @@ _MOVED = (
         "least_spread",
         "verify_share",
         "proof",
-        "proof_of_two",
+        "proof_of_kind",
         "beside",
         "recover_probability",
         "recover_every",

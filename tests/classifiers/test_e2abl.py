@@ -143,6 +143,28 @@ def test_refuted_suspects_give_the_plain_network_bit_by_bit(clean, monkeypatch):
     assert len(ours.ledger_.losses("main")) == 8
 
 
+def test_where_no_group_is_proven_it_is_compared_with_samples_of_other_classes(monkeypatch):
+    experiment = make_experiment("JapaneseVowels", "sine", seed=0)
+    asked: list[float] = []
+
+    def likeness(*args):
+        asked.append(e2abl_likeness(*args))
+        return asked[-1]
+
+    e2abl_likeness = e2abl.likeness
+    monkeypatch.setattr(e2abl, "likeness", likeness)
+    assert fit(E2ABLClassifier, experiment).report_.is_poisoned.any()
+    assert not asked
+    # No group weighs enough by itself, so that all depends on what its members are like.
+    monkeypatch.setattr(E2ABLClassifier, "_constants", replace(DefenseConstants(), proof=1e9))
+    ours = fit(E2ABLClassifier, experiment)
+    assert asked
+    assert ours.report_.is_poisoned[experiment.poisoned.mask].mean() > 0.9
+    assert rates(ours, experiment)["attack_success_rate"] < 0.1
+    monkeypatch.setattr(e2abl, "likeness", lambda *args: 0.0)
+    assert not fit(E2ABLClassifier, experiment).report_.is_poisoned.any()
+
+
 def test_no_label_is_recovered_without_verification(attacked, monkeypatch):
     monkeypatch.setattr(e2abl, "verify", lambda *args: [])
     ours = fit(E2ABLClassifier, attacked)
@@ -188,7 +210,7 @@ def test_low_loss_isolation_proposes_the_easiest_samples(attacked, monkeypatch):
     seen = []
 
     def spy(probabilities, contents, labels, proposals, constants):
-        seen.extend(proposals)
+        seen[:] = proposals
         return []
 
     monkeypatch.setattr(e2abl, "verify", spy)

@@ -84,21 +84,19 @@ def test_what_both_networks_read_alike_counts() -> None:
 def test_a_group_that_passes_for_no_other_samples_is_natural() -> None:
     y, members = labels(), [0, 1, 2, 3]
     P = np.tile([0.5, 0.5, 0], (8, 1))
-    group = make_proposal(0, members, 1.5 * CONSTANTS.proof)
+    group = make_proposal(0, members, 1.5 * CONSTANTS.proof_of_kind)
 
-    def confirmed(alike: float, group=group, constants=CONSTANTS) -> bool:
-        return bool(verify(P, [Reading(EVEN[:4], likeness=alike)], y, [group], constants))
+    def confirmed(alike: float | None) -> bool:
+        return bool(verify(P, [Reading(EVEN[:4], likeness=alike)], y, [group], CONSTANTS))
 
     assert confirmed(0.7)
     assert not confirmed(0.6)
-    assert confirmed(0.6, constants=replace(CONSTANTS, without=frozenset({"likeness"})))
-    # Where values were replaced there is a gap without them, and the copies speak for themselves.
-    assert confirmed(0.0, group=replace(group, copied=True))
+    assert not confirmed(None)  # where nobody asked it takes more
 
 
 def test_with_two_classes_single_samples_bear_witness() -> None:
     y, P = np.repeat([0, 1], 10), np.tile([1 / 17, 16 / 17], (20, 1))
-    group = replace(make_proposal(0, [0, 1], 2 * CONSTANTS.proof_of_two), debt=0.98)
+    group = replace(make_proposal(0, [0, 1], 2 * CONSTANTS.proof_of_kind), debt=0.98)
 
     def confirmed(proposal, P=P, alike=1.0):
         reading = Reading(EVEN[: len(proposal.members), :2], likeness=alike)
@@ -108,7 +106,7 @@ def test_with_two_classes_single_samples_bear_witness() -> None:
     assert not confirmed(replace(group, debt=0.7))  # natural parts owe as much
     assert not confirmed(group, alike=0.5)
     # Odds of 16 are no reason to believe, odds below 1 are one to doubt.
-    assert not confirmed(replace(group, score=1.2 * CONSTANTS.proof_of_two))
+    assert not confirmed(replace(group, score=1.2 * CONSTANTS.proof_of_kind))
     assert not confirmed(group, P=np.tile([0.95, 0.05], (20, 1)))
     # Half of a class against the other half: who is to say which is the poison?
     assert not confirmed(replace(group, members=np.arange(5)))
@@ -117,8 +115,8 @@ def test_with_two_classes_single_samples_bear_witness() -> None:
 
 def test_with_two_classes_copies_may_be_most_of_their_class() -> None:
     y, P = np.repeat([0, 1], 10), np.tile([1 / 17, 16 / 17], (20, 1))
-    group = replace(make_proposal(0, [0, 1, 2, 3, 4, 5], 2 * CONSTANTS.proof_of_two), debt=0.9)
-    reading = Reading(EVEN[:6, :2])
+    group = replace(make_proposal(0, [0, 1, 2, 3, 4, 5], 2 * CONSTANTS.proof_of_kind), debt=0.9)
+    reading = Reading(EVEN[:6, :2], likeness=1.0)
     assert not verify(P, [reading], y, [group], CONSTANTS)
     assert verify(P, [reading], y, [replace(group, copied=True)], CONSTANTS)
     assert bearing_witness(replace(group, debt=0.4, copied=True), y) == 0
