@@ -296,14 +296,27 @@ def _confirmed(
     constants: DefenseConstants,
     seed: int,
 ) -> list[Proposal]:
-    """Verify groups; two classes, and groups that prove nothing, have their contents compared."""
-    given, compares = job.data.y, "likeness" not in constants.without
-    if job.spec.n_classes > 2 or not compares:
-        confirmed = verify(probabilities, readings, given, proposals, constants)
-        if confirmed or not compares:
-            return confirmed
-    readings = _compared(job, proposals, readings, probabilities, constants, seed)
-    return verify(probabilities, readings, given, proposals, constants)
+    """Verify groups, and compare what is left of them with other samples where more is asked.
+
+    That is of all with two classes, and where nothing is proven without; and always of groups that
+    are most of their class: of two kinds of a class the greater one is the class.
+    """
+    given = job.data.y
+    sizes = np.bincount(given)
+    every = np.ones(len(proposals), dtype=bool)
+    most = np.array([2 * len(p.members) > sizes[p.label] for p in proposals])
+    if "likeness" in constants.without:
+        rounds = [~every]
+    elif job.spec.n_classes == 2:
+        rounds = [every]
+    else:
+        rounds = [most, ~most]
+    confirmed: list[Proposal] = []
+    for asked in rounds:
+        if not confirmed:
+            readings = _compared(job, proposals, readings, probabilities, asked, constants, seed)
+            confirmed = verify(probabilities, readings, given, proposals, constants)
+    return confirmed
 
 
 def _compared(
@@ -311,10 +324,11 @@ def _compared(
     proposals: Sequence[Proposal],
     readings: Sequence[Reading],
     probabilities: np.ndarray,
+    asked: np.ndarray,
     constants: DefenseConstants,
     seed: int,
 ) -> list[Reading]:
-    """Compare groups of some weight, but for what they share, with samples of other classes.
+    """Compare the groups asked about, but for what they share, with samples of other classes.
 
     Copies are not compared: replaced values are no content moved, without them there is a gap.
     """
@@ -324,9 +338,10 @@ def _compared(
     likeliest = list({p.label: p for p in sorted(proposals, key=lambda p: p.score)}.values())
     trusted = ~members_of(likeliest, len(given))
 
-    def compare(proposal: Proposal, reading: Reading) -> Reading:
-        if weight(probabilities, reading, given, proposal, constants) < constants.proof_of_kind:
-            return reading  # no likeness would help
+    def compare(proposal: Proposal, reading: Reading, ask: bool) -> Reading:
+        enough = weight(probabilities, reading, given, proposal, constants)
+        if not ask or enough < constants.proof_of_kind:  # then no likeness would help
+            return reading
         if proposal.copied:  # with two classes its single samples have to bear more witness
             return replace(reading, likeness=1.0) if job.spec.n_classes == 2 else reading
         others = np.flatnonzero(trusted & (given != proposal.label))
@@ -335,7 +350,7 @@ def _compared(
 
     with threadpool_limits(limits=1, user_api="blas"):
         return job.team.first(
-            lambda: [compare(p, r) for p, r in zip(proposals, readings, strict=True)]
+            lambda: [compare(*each) for each in zip(proposals, readings, asked, strict=True)]
         )
 
 
