@@ -108,7 +108,8 @@ def watch(rate: float, forced: int | None = None) -> Watched:
         return answers
 
     def verify(answers: Any, contents: Any, labels: Any, left: Any, constants: Any) -> Any:
-        every = real["verify"](answers, contents, labels, left, replace(constants, proof=0.0))
+        nothing = replace(constants, proof=0.0, proof_of_kind=0.0)
+        every = real["verify"](answers, contents, labels, left, nothing)
         seen.suspects, seen.weights = every[::-1], {p.label: p.score for p in every}
         return real["verify"](answers, contents, labels, left, constants)
 

@@ -125,9 +125,9 @@ def verify(
     -------
     list of Proposal
         With their weight as score: their score (see `Proposal.turned`) times spread, share that
-        both networks read alike, and root of the odds, and, where that was asked, likeness to other
-        samples. Of each class, among those of ``constants.proof`` or more (``proof_of_kind`` where
-        likeness was asked), the one with most weight, but for contradiction and agreement,
+        both networks read alike, and root of the odds. That must be ``constants.proof`` or more;
+        where likeness to other samples was asked, it times that ``constants.proof_of_kind``. Of
+        each class the one with most weight stays, but for contradiction and agreement,
         times root of its size, or of what it leaves of its class where that is less. Less than
         ``constants.beside`` of the surest of all classes is too little: one attacker is likelier
         than two.
@@ -137,8 +137,11 @@ def verify(
     proven = []
     for reading, proposal in zip(readings, proposals, strict=True):
         score = weight(probabilities, reading, labels, proposal, constants)
-        proof = constants.proof if reading.likeness is None else constants.proof_of_kind
-        if score >= proof and (labels[proposal.members] == proposal.label).all():
+        if reading.likeness is None:
+            enough = score >= constants.proof
+        else:
+            enough = score * reading.likeness >= constants.proof_of_kind
+        if enough and (labels[proposal.members] == proposal.label).all():
             proven.append(replace(proposal, score=score))
     best = _best_of_class(proven, labels, constants)
     surest = max((p.score for p in best), default=0.0)
@@ -174,7 +177,7 @@ def weight(
     proposal: Proposal,
     constants: DefenseConstants,
 ) -> float:
-    """Return how much speaks for a group, see `verify`; likeness counts where it was asked."""
+    """Return how much speaks for a group, see `verify`, without likeness to other samples."""
     odds = label_odds(probabilities, proposal.label, proposal.members)
     even = spread(reading.content, labels, proposal.label)
     if even is None:
@@ -185,8 +188,7 @@ def weight(
         even = max(constants.least_spread, even)
     shared = max(constants.least_share, reading.shared(proposal.label))
     score = proposal.score * proposal.turned(constants)
-    alike = 1.0 if reading.likeness is None else reading.likeness
-    return score * even * constants.factor("reading", shared) * alike * odds**0.25
+    return score * even * constants.factor("reading", shared) * odds**0.25
 
 
 def bearing_witness(proposal: Proposal, labels: np.ndarray) -> float:

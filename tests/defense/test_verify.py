@@ -92,6 +92,11 @@ def test_a_group_that_passes_for_no_other_samples_is_natural() -> None:
     assert confirmed(0.7)
     assert not confirmed(0.6)
     assert not confirmed(None)  # where nobody asked it takes more
+    # It says that there is poison, not which group of a class it is.
+    wide = make_proposal(0, members, 4 * CONSTANTS.proof_of_kind)
+    readings = [Reading(EVEN[:4], likeness=0.5), Reading(EVEN[:4], likeness=1.0)]
+    (found,) = verify(P, readings, y, [wide, group], CONSTANTS)
+    assert found.score == pytest.approx(4 * CONSTANTS.proof_of_kind)
 
 
 def test_with_two_classes_single_samples_bear_witness() -> None:
