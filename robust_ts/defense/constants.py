@@ -72,9 +72,10 @@ class DefenseConstants:
         Natural groups of unpoisoned data reached three quarters of it.
     proof_of_kind : float, default=0.008
         The same where what is left of the group is compared with samples of other classes as well,
-        and its likeness counts: with two classes, where contents cannot spread, and with more where
-        no group reaches ``proof``. Natural groups of unpoisoned data reached half of it, and nine
-        tenths beside poison in 50 series (GunPoint): few samples hide what kind they are.
+        and its likeness counts: with two classes, where contents cannot spread, and with more for a
+        group that is most of its class, and where no group reaches ``proof``. Natural groups of
+        unpoisoned data reached half of it, and nine tenths beside poison in 50 series (GunPoint):
+        few samples hide what kind they are.
     beside : float, default=0.1
         Least weight of a confirmed group over that of the surest one of another class. Two
         attackers of about the same strength are both found; natural groups beside poison are left.
