@@ -107,11 +107,11 @@ def watch(rate: float, forced: int | None = None) -> Watched:
             seen.untaught = {k: taught.steered(trainer) for k, taught in seen.taught.items()}
         return answers
 
-    def verify(answers: Any, contents: Any, labels: Any, left: Any, constants: Any) -> Any:
-        nothing = replace(constants, proof=0.0, proof_of_kind=0.0)
-        every = real["verify"](answers, contents, labels, left, nothing)
+    def verify(weights: Any, labels: Any, likeness: Any, constants: Any) -> Any:
+        nothing = replace(constants, proof=0.0, without=frozenset({"likeness"}))
+        every = real["verify"](weights, labels, likeness, nothing)
         seen.suspects, seen.weights = every[::-1], {p.label: p.score for p in every}
-        return real["verify"](answers, contents, labels, left, constants)
+        return real["verify"](weights, labels, likeness, constants)
 
     def watched_pattern(X: np.ndarray, group: np.ndarray, *rest: Any) -> np.ndarray:
         pattern = pattern_of(X, group, *rest)

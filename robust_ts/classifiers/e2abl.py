@@ -23,7 +23,7 @@ from robust_ts.defense.likeness import likeness
 from robust_ts.defense.patterns import pattern_of
 from robust_ts.defense.propose import low_loss_groups, members_of
 from robust_ts.defense.recover import Recovery, agreeing, recover, suspicion_of
-from robust_ts.defense.verify import Reading, verify, weight
+from robust_ts.defense.verify import Reading, verify, weighed
 from robust_ts.inputs import standardize, stretch_padded
 from robust_ts.networks import ShallowNetwork, TwoHeadNetwork
 from robust_ts.report import PoisonReport
@@ -223,7 +223,8 @@ def _train_without(
         if lesson is not None:
             taught = [_content(lesson.trainer, job, p.members, p.label, means) for p in left]
             readings = [Reading(*r) for r in zip(content, taught, strict=True)]
-        confirmed = _confirmed(job, left, readings, probabilities, constants, seed)
+        weights = weighed(probabilities, readings, given, left, constants)
+        confirmed = _confirmed(job, left, weights, constants, seed)
         if not confirmed:
             return None
         if lesson is not None:
@@ -277,13 +278,16 @@ def _content(
 
 
 def _completed(confirmed: Sequence[Proposal], lesson: Lesson, given: np.ndarray) -> list[Proposal]:
-    """Add what owes its label to the pattern of a group, and is its kind, but was not found."""
+    """Add what owes its label to the pattern of a group but was not found."""
     n = len(given)
     whole = [
         p if p.copied else replace(p, members=np.union1d(p.members, p.bearing)) for p in confirmed
     ]
+    if len(np.unique(given)) > 2:
+        return whole
     added = members_of(whole, n) & ~members_of(confirmed, n)
-    # Hard clean samples may owe theirs as well; they lie with the rest of their class.
+    # Where there is one other class to go to, hard clean samples owe theirs as well; they lie with
+    # the rest of their class.
     strangers = added & ~lesson.same_kind(whole, added, given)
     return [replace(p, members=p.members[~strangers[p.members]]) for p in whole]
 
@@ -291,67 +295,23 @@ def _completed(confirmed: Sequence[Proposal], lesson: Lesson, given: np.ndarray)
 def _confirmed(
     job: FitJob,
     proposals: Sequence[Proposal],
-    readings: Sequence[Reading],
-    probabilities: np.ndarray,
+    weights: Sequence[Proposal],
     constants: DefenseConstants,
     seed: int,
 ) -> list[Proposal]:
-    """Verify groups, and compare what is left of them with other samples where more is asked.
-
-    That is of all with two classes, and where nothing is proven without; and always of groups that
-    are most of their class: of two kinds of a class the greater one is the class.
-    """
-    given = job.data.y
-    sizes = np.bincount(given)
-    every = np.ones(len(proposals), dtype=bool)
-    most = np.array([2 * len(p.members) > sizes[p.label] for p in proposals])
-    if "likeness" in constants.without:
-        rounds = [~every]
-    elif job.spec.n_classes == 2:
-        rounds = [every]
-    else:
-        rounds = [most, ~most]
-    confirmed: list[Proposal] = []
-    for asked in rounds:
-        if not confirmed:
-            readings = _compared(job, proposals, readings, probabilities, asked, constants, seed)
-            confirmed = verify(probabilities, readings, given, proposals, constants)
-    return confirmed
-
-
-def _compared(
-    job: FitJob,
-    proposals: Sequence[Proposal],
-    readings: Sequence[Reading],
-    probabilities: np.ndarray,
-    asked: np.ndarray,
-    constants: DefenseConstants,
-    seed: int,
-) -> list[Reading]:
-    """Compare the groups asked about, but for what they share, with samples of other classes.
-
-    Copies are not compared: replaced values are no content moved, without them there is a gap.
-    """
+    """Verify groups; where that is asked, compare them with samples of other classes."""
     load, given = _loader(job), job.data.y
     # Of the others only the likeliest group of each class is left out: without all that was held
     # out too little is left, and not what another class is like.
     likeliest = list({p.label: p for p in sorted(proposals, key=lambda p: p.score)}.values())
     trusted = ~members_of(likeliest, len(given))
 
-    def compare(proposal: Proposal, reading: Reading, ask: bool) -> Reading:
-        enough = weight(probabilities, reading, given, proposal, constants)
-        if not ask or enough < constants.proof_of_kind:  # then no likeness would help
-            return reading
-        if proposal.copied:  # with two classes its single samples have to bear more witness
-            return replace(reading, likeness=1.0) if job.spec.n_classes == 2 else reading
+    def alike(proposal: Proposal) -> float:
         others = np.flatnonzero(trusted & (given != proposal.label))
-        alike = likeness(load, proposal.members, others, constants, seed)
-        return replace(reading, likeness=alike)
+        return likeness(load, proposal.members, others, constants, seed)
 
     with threadpool_limits(limits=1, user_api="blas"):
-        return job.team.first(
-            lambda: [compare(*each) for each in zip(proposals, readings, asked, strict=True)]
-        )
+        return job.team.first(lambda: verify(weights, given, alike, constants))
 
 
 def _report(

@@ -1,6 +1,6 @@
 """Ask a network that never saw a group whether the group's labels hold."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,14 +20,10 @@ class Reading:
         Probabilities of a network that never saw the group.
     by_all : ndarray of shape (n_members, n_classes), default=None
         The same of a network that was trained on everything.
-    likeness : float, default=None
-        How well they pass for samples of other classes, 0 to 1, see `robust_ts.defense.likeness`;
-        None where that was not asked.
     """
 
     content: np.ndarray
     by_all: np.ndarray | None = None
-    likeness: float | None = None
 
     def shared(self, label: int) -> float:
         """Return the share of members whose best class but ``label`` is the same in both; else 1.
@@ -93,14 +89,14 @@ def spread(content: np.ndarray, labels: np.ndarray, label: int) -> float | None:
     return float(min(1.0, found / usual)) if usual > 0 else None
 
 
-def verify(
+def weighed(
     probabilities: np.ndarray,
     readings: Sequence[Reading],
     labels: np.ndarray,
     proposals: Sequence[Proposal],
     constants: DefenseConstants,
 ) -> list[Proposal]:
-    """Return the proposals that the network confirms as a whole.
+    """Return the proposals with their weight as score: all that speaks for them but likeness.
 
     What was found so far and what the network says are weighed together, the odds by their fourth
     root: a network may be sure of the wrong class, of poison as of a natural group it never saw.
@@ -124,60 +120,24 @@ def verify(
     Returns
     -------
     list of Proposal
-        With their weight as score: their score (see `Proposal.turned`) times spread, share that
-        both networks read alike, and root of the odds. That must be ``constants.proof`` or more;
-        where likeness to other samples was asked, it times that ``constants.proof_of_kind``. Of
-        each class the one with most weight stays, but for contradiction and agreement,
-        times root of its size, or of what it leaves of its class where that is less. Less than
-        ``constants.beside`` of the surest of all classes is too little: one attacker is likelier
-        than two.
+        Their score (see `Proposal.turned`) times spread, share that both networks read alike, and
+        root of the odds; the proposals as they are where verification is left out.
     """
     if "verify" in constants.without:
-        return _best_of_class(proposals, labels, constants)
-    proven = []
-    for reading, proposal in zip(readings, proposals, strict=True):
-        score = weight(probabilities, reading, labels, proposal, constants)
-        if reading.likeness is None:
-            enough = score >= constants.proof
-        else:
-            enough = score * reading.likeness >= constants.proof_of_kind
-        if enough and (labels[proposal.members] == proposal.label).all():
-            proven.append(replace(proposal, score=score))
-    best = _best_of_class(proven, labels, constants)
-    surest = max((p.score for p in best), default=0.0)
-    return [p for p in best if p.score >= constants.beside * surest]
+        return list(proposals)
+    return [
+        replace(p, score=_weight(probabilities, reading, labels, p, constants))
+        for reading, p in zip(readings, proposals, strict=True)
+    ]
 
 
-def _best_of_class(
-    proposals: Sequence[Proposal], labels: np.ndarray, constants: DefenseConstants
-) -> list[Proposal]:
-    """Keep one proposal a class; of two that weigh much the same the more complete one.
-
-    Of copies it is plain which samples they are. How far another group is contradicted, and how
-    well the views agree on it, says that there is poison, but not which group it is: one that takes
-    hard samples of the class with it leaves a rest that is contradicted less.
-    """
-
-    def rank(proposal: Proposal) -> tuple[bool, float]:
-        told = 1.0
-        for name in ("contradiction", "agreement"):
-            told *= constants.factor(name, max(0.05, getattr(proposal, name)))
-        size = len(proposal.members)
-        # A group that is nearly all of its class is no better for that.
-        rest = max(0, int((labels == proposal.label).sum()) - size)
-        return proposal.copied, float(proposal.score / told * min(size, rest) ** 0.5)
-
-    return list({p.label: p for p in sorted(proposals, key=rank)}.values())  # the last one stays
-
-
-def weight(
+def _weight(
     probabilities: np.ndarray,
     reading: Reading,
     labels: np.ndarray,
     proposal: Proposal,
     constants: DefenseConstants,
 ) -> float:
-    """Return how much speaks for a group, see `verify`, without likeness to other samples."""
     odds = label_odds(probabilities, proposal.label, proposal.members)
     even = spread(reading.content, labels, proposal.label)
     if even is None:
@@ -204,3 +164,103 @@ def bearing_witness(proposal: Proposal, labels: np.ndarray) -> float:
         return owing**2
     share = len(proposal.members) / int((labels == proposal.label).sum())
     return float(owing * max(0.0, 1 - 2 * share) ** 0.5)
+
+
+def verify(
+    proposals: Sequence[Proposal],
+    labels: np.ndarray,
+    likeness: Callable[[Proposal], float],
+    constants: DefenseConstants,
+) -> list[Proposal]:
+    """Return the proposals that are confirmed, at most one a class.
+
+    A group is proven by a weight of ``constants.proof`` or more; where its likeness to samples of
+    other classes is asked, by that times its weight, ``constants.proof_of_kind`` or more. Asked are
+
+    - with two classes all groups;
+    - with more a group that is most of its class: of two kinds of a class the greater one is the
+      class. Not where a smaller group of that class is proven without: then the class holds poison,
+      and likeness does not say which group it is;
+    - where nothing is proven so, all: a second way to be believed.
+
+    Copies are not asked: replaced values are no content moved, without them there is a gap. With
+    two classes their single samples have to bear more witness instead.
+
+    Parameters
+    ----------
+    proposals : sequence of Proposal
+        Groups with their weight as score, see `weighed`.
+    labels : ndarray of shape (n_samples,)
+        Given labels.
+    likeness : callable
+        Gives the likeness of a group, see `robust_ts.defense.likeness`, 0 to 1. It is costly, so
+        asked only where it can decide.
+    constants : DefenseConstants
+        Constants of the method.
+
+    Returns
+    -------
+    list of Proposal
+        Of each class the proven group with most weight, but for contradiction and agreement, times
+        root of its size, or of what it leaves of its class where that is less. Less than
+        ``constants.beside`` of the surest of all classes is too little: one attacker is likelier
+        than two.
+    """
+    if "verify" in constants.without:
+        return _best_of_class(proposals, labels, constants)
+    best = _best_of_class(_proven(proposals, labels, likeness, constants), labels, constants)
+    surest = max((p.score for p in best), default=0.0)
+    return [p for p in best if p.score >= constants.beside * surest]
+
+
+def _proven(
+    proposals: Sequence[Proposal],
+    labels: np.ndarray,
+    likeness: Callable[[Proposal], float],
+    constants: DefenseConstants,
+) -> list[Proposal]:
+    sizes = np.bincount(labels)
+    two_classes = np.count_nonzero(sizes) == 2
+
+    def proven(proposal: Proposal) -> bool:
+        return proposal.score >= constants.proof
+
+    def passes(proposal: Proposal) -> bool:
+        if proposal.score < constants.proof_of_kind:  # then no likeness would help
+            return False
+        if proposal.copied:
+            return two_classes or proven(proposal)
+        return proposal.score * likeness(proposal) >= constants.proof_of_kind
+
+    if "likeness" in constants.without:
+        return [p for p in proposals if proven(p)]
+    if two_classes:
+        return [p for p in proposals if passes(p)]
+    most = [2 * len(p.members) > sizes[p.label] for p in proposals]
+    poisoned = {p.label for p, m in zip(proposals, most, strict=True) if proven(p) and not m}
+    asked = [m and p.label not in poisoned for p, m in zip(proposals, most, strict=True)]
+    found = [p for p, ask in zip(proposals, asked, strict=True) if (passes if ask else proven)(p)]
+    rest = [p for p, ask in zip(proposals, asked, strict=True) if not ask]
+    return found or [p for p in rest if passes(p)]
+
+
+def _best_of_class(
+    proposals: Sequence[Proposal], labels: np.ndarray, constants: DefenseConstants
+) -> list[Proposal]:
+    """Keep one proposal a class; of two that weigh much the same the more complete one.
+
+    Of copies it is plain which samples they are. How far another group is contradicted, and how
+    well the views agree on it, says that there is poison, but not which group it is: one that takes
+    hard samples of the class with it leaves a rest that is contradicted less.
+    """
+
+    def rank(proposal: Proposal) -> tuple[bool, float]:
+        told = 1.0
+        for name in ("contradiction", "agreement"):
+            told *= constants.factor(name, max(0.05, getattr(proposal, name)))
+        size = len(proposal.members)
+        # A group that is nearly all of its class is no better for that.
+        rest = max(0, int((labels == proposal.label).sum()) - size)
+        return proposal.copied, float(proposal.score / told * min(size, rest) ** 0.5)
+
+    return list({p.label: p for p in sorted(proposals, key=rank)}.values())  # the last one stays

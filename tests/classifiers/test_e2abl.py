@@ -226,7 +226,7 @@ def test_network_gives_both_heads_main_first(attacked, defended):
 def test_low_loss_isolation_proposes_the_easiest_samples(attacked, monkeypatch):
     seen = []
 
-    def spy(probabilities, contents, labels, proposals, constants):
+    def spy(proposals, *rest):
         seen[:] = proposals
         return []
 

@@ -92,7 +92,7 @@ def test_what_the_rest_of_the_class_teaches_as_well_is_no_poison(monkeypatch) ->
     X, y = clean_series()
     group = np.flatnonzero(y == 0)[:12].tolist()
     left = []
-    monkeypatch.setattr(e2abl, "verify", lambda P, contents, y, p, C: left.extend(p) or [])
+    monkeypatch.setattr(e2abl, "weighed", lambda P, r, y, p, C: left.extend(p) or [])
     ours, lesson = fit_with(monkeypatch, X, y, [make_proposal(0, group, 0.1)])
     (taught,) = lesson.taught
     assert taught.share >= 0.7  # the class's own pattern steers
@@ -124,11 +124,12 @@ def test_what_is_too_faint_is_not_even_asked_about(monkeypatch, blurred) -> None
     assert not lesson.taught
 
 
-def test_what_owes_its_label_joins_a_group_only_as_its_kind():
-    given = np.zeros(6, dtype=int)
+@pytest.mark.parametrize(("n_classes", "joining"), [(2, [2]), (3, [2, 3])])
+def test_with_two_classes_what_owes_its_label_joins_a_group_only_as_its_kind(n_classes, joining):
+    given = np.concatenate([np.zeros(6, dtype=int), np.arange(1, n_classes)])
     group = replace(make_proposal(0, [0, 1]), bearing=np.array([1, 2, 3]))
-    kind = SimpleNamespace(same_kind=lambda whole, added, y: added & (np.arange(6) == 2))
+    kind = SimpleNamespace(same_kind=lambda whole, added, y: added & (np.arange(len(y)) == 2))
     (whole,) = _completed([group], kind, given)
-    assert whole.members.tolist() == [0, 1, 2]  # 3 owes its label as well, but is of the rest
+    assert whole.members.tolist() == [0, 1, *joining]
     (copies,) = _completed([replace(group, copied=True)], kind, given)
     assert copies.members.tolist() == [0, 1]

@@ -5,11 +5,12 @@ import pytest
 
 from robust_ts.classifiers._lesson import Taught
 from robust_ts.defense.constants import EVIDENCE, DefenseConstants
+from robust_ts.defense.evidence import Proposal
 from robust_ts.defense.features import features_of
 from robust_ts.defense.patterns import Stamp
 from robust_ts.defense.propose import propose
 from robust_ts.defense.recover import agreeing, recover
-from robust_ts.defense.verify import Reading, verify
+from robust_ts.defense.verify import Reading, verify, weighed
 from robust_ts.defense.views import feature_views
 from robust_ts.defense.witnesses import Witnesses
 from tests.defense._groups import CONSTANTS, N_CLASSES, clean_series, make_proposal, poisoned_series
@@ -88,14 +89,17 @@ def test_without_a_factor_of_the_lesson_it_counts_as_one(stage: str) -> None:
 
 def test_without_verify_all_is_believed_and_without_recover_nothing_comes_back() -> None:
     y, sure = np.zeros(4, dtype=int), np.tile([0.9, 0.1], (4, 1))
-    group = make_proposal(0, [0, 1])
-    assert (
-        verify(sure**4, [Reading(sure[:2])], y, [make_proposal(0, [0, 1], 0.05)], CONSTANTS) == []
-    )
-    assert verify(sure, [Reading(sure[:2])], y, [group], leaving_out("verify")) == [group]
+
+    def confirmed(*proposals: Proposal, constants: DefenseConstants = CONSTANTS):
+        readings = [Reading(sure[:2])] * len(proposals)
+        weights = weighed(sure, readings, y, proposals, constants)
+        return verify(weights, y, lambda proposal: 0.0, constants)
+
+    group = make_proposal(0, [0, 1], 0.05)
+    assert not confirmed(group)
+    assert confirmed(group, constants=leaving_out("verify")) == [group]
     faint = make_proposal(1, [2, 3], 0.01)  # believed as well, however sure the other one is
-    both = verify(sure, [Reading(sure[:2])] * 2, y, [group, faint], leaving_out("verify"))
-    assert sorted(p.label for p in both) == [0, 1]
+    assert len(confirmed(group, faint, constants=leaving_out("verify"))) == 2
     suspect = np.array([True, True, False, False])
     for probabilities in (sure, 1 - sure):
         result = recover(probabilities, y, suspect, leaving_out("recover"))
