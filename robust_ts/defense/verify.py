@@ -201,10 +201,10 @@ def verify(
     Returns
     -------
     list of Proposal
-        Of each class the proven group with most weight, but for contradiction and agreement, times
-        root of its size, or of what it leaves of its class where that is less. Less than
-        ``constants.beside`` of the surest of all classes is too little: one attacker is likelier
-        than two.
+        Of each class the proven group with most weight, but for agreement and the root of
+        contradiction, times root of its size, or of what it leaves of its class where that is less.
+        Less than ``constants.beside`` of the surest of all classes is too little: one attacker is
+        likelier than two.
     """
     if "verify" in constants.without:
         return _best_of_class(proposals, labels, constants)
@@ -249,15 +249,18 @@ def _best_of_class(
 ) -> list[Proposal]:
     """Keep one proposal a class; of two that weigh much the same the more complete one.
 
-    Of copies it is plain which samples they are. How far another group is contradicted, and how
-    well the views agree on it, says that there is poison, but not which group it is: one that takes
-    hard samples of the class with it leaves a rest that is contradicted less.
+    Of copies it is plain which samples they are. How well the views agree on a group says that
+    there is poison, but not which group it is. How far it is contradicted, beyond the rest of its
+    class, is more where it takes hard samples of the class with it and leaves an easy rest, and
+    less where it leaves poison behind: that counts by its root.
     """
 
     def rank(proposal: Proposal) -> tuple[bool, float]:
-        told = 1.0
-        for name in ("contradiction", "agreement"):
-            told *= constants.factor(name, max(0.05, getattr(proposal, name)))
+        agreed, contradicted = (
+            constants.factor(name, max(0.05, getattr(proposal, name)))
+            for name in ("agreement", "contradiction")
+        )
+        told = agreed * contradicted**0.5
         size = len(proposal.members)
         # A group that is nearly all of its class is no better for that.
         rest = max(0, int((labels == proposal.label).sum()) - size)
