@@ -179,8 +179,10 @@ def verify(
 
     - with two classes all groups;
     - with more a group that is most of its class: of two kinds of a class the greater one is the
-      class. Not where a smaller group of that class is proven without: then the class holds poison,
-      and likeness does not say which group it is;
+      class. So large a group often holds clean samples as well; those that owe their label to its
+      pattern, if they are half of it, are asked in its place. Not where a smaller group of that
+      class is proven without: then the class holds poison, and likeness does not say which group
+      it is;
     - where nothing is proven so, all: a second way to be believed.
 
     Copies are not asked: replaced values are no content moved, without them there is a gap. With
@@ -222,6 +224,9 @@ def _proven(
     sizes = np.bincount(labels)
     two_classes = np.count_nonzero(sizes) == 2
 
+    def is_most(proposal: Proposal) -> bool:
+        return bool(2 * len(proposal.members) > sizes[proposal.label])
+
     def proven(proposal: Proposal) -> bool:
         return proposal.score >= constants.proof
 
@@ -230,18 +235,25 @@ def _proven(
             return False
         if proposal.copied:
             return two_classes or proven(proposal)
-        return proposal.score * likeness(proposal) >= constants.proof_of_kind
+        asked = _owing(proposal) if not two_classes and is_most(proposal) else proposal
+        return proposal.score * likeness(asked) >= constants.proof_of_kind
 
     if "likeness" in constants.without:
         return [p for p in proposals if proven(p)]
     if two_classes:
         return [p for p in proposals if passes(p)]
-    most = [2 * len(p.members) > sizes[p.label] for p in proposals]
+    most = [is_most(p) for p in proposals]
     poisoned = {p.label for p, m in zip(proposals, most, strict=True) if proven(p) and not m}
     asked = [m and p.label not in poisoned for p, m in zip(proposals, most, strict=True)]
     found = [p for p, ask in zip(proposals, asked, strict=True) if (passes if ask else proven)(p)]
     rest = [p for p, ask in zip(proposals, asked, strict=True) if not ask]
     return found or [p for p in rest if passes(p)]
+
+
+def _owing(proposal: Proposal) -> Proposal:
+    """Take the members that owe their label to the pattern, if they are half of the group."""
+    owing = np.intersect1d(proposal.members, proposal.bearing)
+    return replace(proposal, members=owing) if 2 * len(owing) >= len(proposal.members) else proposal
 
 
 def _best_of_class(

@@ -122,6 +122,18 @@ def test_a_group_that_is_most_of_its_class_must_pass_for_other_classes() -> None
     assert not asked
 
 
+def test_of_most_of_a_class_those_that_owe_their_label_are_asked_if_they_are_half_of_it() -> None:
+    y, asked = labels(), []
+    most = make_proposal(0, [0, 1, 2, 3, 4, 5], 2 * CONSTANTS.proof)
+    for bearing in ([0, 1, 2, 7], [0, 1]):  # 7 owes its label, but is no member
+        group = replace(most, bearing=np.array(bearing))
+        assert verify([group], y, like(1.0, asked), CONSTANTS) == [group]
+    part = replace(most, members=most.members[:4], bearing=np.array([0, 1]))
+    faint = replace(part, score=2 * CONSTANTS.proof_of_kind)
+    assert verify([faint], y, like(1.0, asked), CONSTANTS) == [faint]
+    assert asked == [3, 6, 4]
+
+
 def test_where_a_smaller_group_is_proven_likeness_does_not_say_which_it_is() -> None:
     y, asked = labels(), []
     most = make_proposal(0, [0, 1, 2, 3, 4], 2 * CONSTANTS.proof)
@@ -211,9 +223,7 @@ def test_a_faint_group_beside_a_sure_one_of_another_class_is_natural() -> None:
     P[8:] = [16 / 17, 1 / 17, 0]
     sure = make_proposal(0, [0, 1, 2, 3], 0.9)
     contents = [Reading(EVEN[:4]), Reading(EVEN[:2, [1, 0, 2]])]
-    faint, second = (
-        make_proposal(1, [8, 9], 0.9 * CONSTANTS.beside * f) for f in (0.9, 2.0)
-    )
+    faint, second = (make_proposal(1, [8, 9], 0.9 * CONSTANTS.beside * f) for f in (0.9, 2.0))
     assert [p.label for p in confirm(P, contents, y, [sure, faint])] == [0]
     assert [p.label for p in confirm(P, contents[1:], y, [faint])] == [1]
     found = confirm(P, contents, y, [sure, second])
