@@ -179,10 +179,9 @@ def verify(
 
     - with two classes all groups;
     - with more a group that is most of its class: of two kinds of a class the greater one is the
-      class. So large a group often holds clean samples as well; those that owe their label to its
-      pattern, if they are half of it, are asked in its place. Not where a smaller group of that
-      class is proven without: then the class holds poison, and likeness does not say which group
-      it is;
+      class. So large a group often holds clean samples as well: it is enough if those pass that owe
+      their label to its pattern, where they are half of it. Not where a smaller group of that class
+      is proven without: then the class holds poison, and likeness does not say which group it is;
     - where nothing is proven so, all: a second way to be believed.
 
     Copies are not asked: replaced values are no content moved, without them there is a gap. With
@@ -235,8 +234,10 @@ def _proven(
             return False
         if proposal.copied:
             return two_classes or proven(proposal)
-        asked = _owing(proposal) if not two_classes and is_most(proposal) else proposal
-        return proposal.score * likeness(asked) >= constants.proof_of_kind
+        asked = [proposal]
+        if not two_classes and is_most(proposal):
+            asked += _owing(proposal)
+        return any(proposal.score * likeness(p) >= constants.proof_of_kind for p in asked)
 
     if "likeness" in constants.without:
         return [p for p in proposals if proven(p)]
@@ -250,10 +251,11 @@ def _proven(
     return found or [p for p in rest if passes(p)]
 
 
-def _owing(proposal: Proposal) -> Proposal:
+def _owing(proposal: Proposal) -> list[Proposal]:
     """Take the members that owe their label to the pattern, if they are half of the group."""
     owing = np.intersect1d(proposal.members, proposal.bearing)
-    return replace(proposal, members=owing) if 2 * len(owing) >= len(proposal.members) else proposal
+    enough = len(proposal.members) > len(owing) >= len(proposal.members) / 2
+    return [replace(proposal, members=owing)] if enough else []
 
 
 def _best_of_class(

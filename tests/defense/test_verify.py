@@ -122,16 +122,30 @@ def test_a_group_that_is_most_of_its_class_must_pass_for_other_classes() -> None
     assert not asked
 
 
-def test_of_most_of_a_class_those_that_owe_their_label_are_asked_if_they_are_half_of_it() -> None:
+@pytest.mark.parametrize("passing", [3, 6])
+def test_of_most_of_a_class_it_is_enough_if_those_pass_that_owe_their_label(passing) -> None:
     y, asked = labels(), []
     most = make_proposal(0, [0, 1, 2, 3, 4, 5], 2 * CONSTANTS.proof)
-    for bearing in ([0, 1, 2, 7], [0, 1]):  # 7 owes its label, but is no member
-        group = replace(most, bearing=np.array(bearing))
-        assert verify([group], y, like(1.0, asked), CONSTANTS) == [group]
-    part = replace(most, members=most.members[:4], bearing=np.array([0, 1]))
-    faint = replace(part, score=2 * CONSTANTS.proof_of_kind)
-    assert verify([faint], y, like(1.0, asked), CONSTANTS) == [faint]
-    assert asked == [3, 6, 4]
+    half = replace(most, bearing=np.array([0, 1, 2, 7]))  # 7 owes its label, but is no member
+
+    def likeness(proposal: Proposal) -> float:
+        asked.append(len(proposal.members))
+        return float(len(proposal.members) == passing)
+
+    assert verify([half], y, likeness, CONSTANTS) == [half]
+    assert asked == ([6, 3] if passing == 3 else [6])
+    assert not verify([half], y, like(0.0), CONSTANTS)
+
+
+def test_few_that_owe_their_label_say_nothing_nor_do_those_of_a_smaller_group() -> None:
+    y, asked = labels(), []
+    most = make_proposal(0, [0, 1, 2, 3, 4, 5], 2 * CONSTANTS.proof)
+    few = replace(most, bearing=np.array([0, 1]))
+    all_of_it = replace(most, bearing=most.members)
+    less = make_proposal(0, [0, 1, 2, 3], 2 * CONSTANTS.proof_of_kind)
+    for group in (few, all_of_it, replace(less, bearing=np.array([0, 1]))):
+        assert not verify([group], y, like(0.0, asked), CONSTANTS)
+    assert asked == [6, 6, 4]
 
 
 def test_where_a_smaller_group_is_proven_likeness_does_not_say_which_it_is() -> None:
