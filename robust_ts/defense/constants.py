@@ -76,6 +76,9 @@ class DefenseConstants:
         group that is most of its class, and where no group reaches ``proof``. Natural groups of
         unpoisoned data reached half of it, and nine tenths beside poison in 50 series (GunPoint):
         few samples hide what kind they are.
+    least_compared : int, default=10
+        Fewest members of a group that is believed, with more than two classes, for its likeness
+        alone: fewer samples hide what kind they are (7 and 8 of 60 in unpoisoned data passed).
     beside : float, default=0.1
         Least weight of a confirmed group over that of the surest one of another class. Two
         attackers of about the same strength are both found; natural groups beside poison are left.
@@ -121,6 +124,7 @@ class DefenseConstants:
     verify_share: float = 0.4
     proof: float = 0.03
     proof_of_kind: float = 0.008
+    least_compared: int = 10
     beside: float = 0.1
     recover_probability: float = 0.5
     recover_every: int = 3

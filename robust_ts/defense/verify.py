@@ -182,7 +182,8 @@ def verify(
       class. So large a group often holds clean samples as well: it is enough if those pass that owe
       their label to its pattern, where they are half of it. Not where a smaller group of that class
       is proven without: then the class holds poison, and likeness does not say which group it is;
-    - where nothing is proven so, all: a second way to be believed.
+    - where nothing is proven so, all of ``constants.least_compared`` members or more: a second way
+      to be believed. Fewer hide what kind they are.
 
     Copies are not asked: replaced values are no content moved, without them there is a gap. With
     two classes their single samples have to bear more witness instead.
@@ -248,7 +249,7 @@ def _proven(
     asked = [m and p.label not in poisoned for p, m in zip(proposals, most, strict=True)]
     found = [p for p, ask in zip(proposals, asked, strict=True) if (passes if ask else proven)(p)]
     rest = [p for p, ask in zip(proposals, asked, strict=True) if not ask]
-    return found or [p for p in rest if passes(p)]
+    return found or [p for p in rest if len(p.members) >= constants.least_compared and passes(p)]
 
 
 def _owing(proposal: Proposal) -> list[Proposal]:

@@ -21,6 +21,7 @@ _MOVED = (
         "verify_share",
         "proof",
         "proof_of_kind",
+        "least_compared",
         "beside",
         "recover_probability",
         "recover_every",

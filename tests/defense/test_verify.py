@@ -94,16 +94,18 @@ def like(level: float, asked: list | None = None):
 
 
 def test_where_nothing_is_proven_likeness_is_a_second_way_to_be_believed() -> None:
-    y, asked = labels(), []
-    faint = make_proposal(0, [0, 1, 2], 1.5 * CONSTANTS.proof_of_kind)
+    y, asked, enough = labels(30), [], CONSTANTS.least_compared
+    faint = make_proposal(0, list(range(enough)), 1.5 * CONSTANTS.proof_of_kind)
     assert verify([faint], y, like(0.7), CONSTANTS) == [faint]
     assert not verify([faint], y, like(0.6), CONSTANTS)
     assert not verify([faint], y, like(1.0), replace(CONSTANTS, without=frozenset({"likeness"})))
     # Not asked beside a proven group, of another class either, nor where it cannot help.
-    proven = make_proposal(1, [8, 9], 1.1 * CONSTANTS.proof)
+    proven = make_proposal(1, [30, 31], 1.1 * CONSTANTS.proof)
     assert verify([faint, proven], y, like(1.0, asked), CONSTANTS) == [proven]
     fainter = replace(faint, score=0.9 * CONSTANTS.proof_of_kind)
     assert not verify([fainter], y, like(1.0, asked), CONSTANTS)
+    # Few samples pass for anything.
+    assert not verify([replace(faint, members=faint.members[1:])], y, like(1.0, asked), CONSTANTS)
     # Copies are not asked: without what was replaced there is a gap.
     assert not verify([replace(faint, copied=True)], y, like(1.0, asked), CONSTANTS)
     assert not asked
@@ -138,14 +140,14 @@ def test_of_most_of_a_class_it_is_enough_if_those_pass_that_owe_their_label(pass
 
 
 def test_few_that_owe_their_label_say_nothing_nor_do_those_of_a_smaller_group() -> None:
-    y, asked = labels(), []
-    most = make_proposal(0, [0, 1, 2, 3, 4, 5], 2 * CONSTANTS.proof)
-    few = replace(most, bearing=np.array([0, 1]))
+    y, asked = labels(30), []
+    most = make_proposal(0, list(range(18)), 2 * CONSTANTS.proof)
+    few = replace(most, bearing=np.arange(8))
     all_of_it = replace(most, bearing=most.members)
-    less = make_proposal(0, [0, 1, 2, 3], 2 * CONSTANTS.proof_of_kind)
-    for group in (few, all_of_it, replace(less, bearing=np.array([0, 1]))):
+    less = make_proposal(0, list(range(12)), 2 * CONSTANTS.proof_of_kind)
+    for group in (few, all_of_it, replace(less, bearing=np.arange(6))):
         assert not verify([group], y, like(0.0, asked), CONSTANTS)
-    assert asked == [6, 6, 4]
+    assert asked == [18, 18, 12]
 
 
 def test_where_a_smaller_group_is_proven_likeness_does_not_say_which_it_is() -> None:
@@ -160,13 +162,13 @@ def test_where_a_smaller_group_is_proven_likeness_does_not_say_which_it_is() -> 
 
 
 def test_likeness_does_not_choose_among_the_groups_of_a_class() -> None:
-    wide = make_proposal(0, [0, 1, 2, 3], 0.9 * CONSTANTS.proof)
-    pure = make_proposal(0, [0, 1, 2], 0.8 * CONSTANTS.proof)
+    wide = make_proposal(0, list(range(14)), 0.9 * CONSTANTS.proof)
+    pure = make_proposal(0, list(range(12)), 0.8 * CONSTANTS.proof)
 
     def likeness(proposal: Proposal) -> float:
-        return 1.0 if len(proposal.members) == 3 else 0.4
+        return 1.0 if len(proposal.members) == 12 else 0.4
 
-    assert verify([pure, wide], labels(), likeness, CONSTANTS) == [wide]
+    assert verify([pure, wide], labels(30), likeness, CONSTANTS) == [wide]
 
 
 def test_with_two_classes_single_samples_bear_witness() -> None:
