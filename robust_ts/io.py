@@ -189,7 +189,7 @@ def _rebuild(
     try:
         estimator._check_parameters()
         spec = estimator._network_spec(
-            shape, len(attributes["classes_"]), bool(attributes.get("unequal_length_", False))
+            shape, len(attributes["classes_"]), attributes["unequal_length_"]
         )
         with isolated_rng(0, torch.device("cpu")):
             network = spec.main(mean, scale)
@@ -214,6 +214,8 @@ def _check_attributes(attributes: dict[str, Any]) -> None:
         raise ValueError(f"input_shape_ is {shape!r}")
     if not isinstance(classes, np.ndarray) or classes.ndim != 1 or len(classes) < 2:
         raise ValueError(f"classes_ is {classes!r}")
+    if not isinstance(attributes["unequal_length_"], bool):
+        raise ValueError(f"unequal_length_ is {attributes['unequal_length_']!r}")
     if not isinstance(attributes["device_"], torch.device):
         raise ValueError(f"device_ is {attributes['device_']!r}")
 

@@ -8,7 +8,7 @@ import numpy as np
 VERDICTS = ("clean", "uncertain", "poisoned")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # == of arrays has no one answer
 class PoisonReport:
     """Verdict, suspicion and recovered label of every training sample, in input order.
 

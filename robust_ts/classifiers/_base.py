@@ -45,7 +45,8 @@ SHARED_PARAMETERS = """backbone : str, nn.Module, class or factory, default="inc
     backbone_params : dict, default=None
         Keywords of the backbone, for example ``{"filters": (32, 64, 32)}``.
     backbone_tap : str, default=None
-        Layer of a user's module that the auxiliary head reads; chosen where None.
+        Layer of a user's module that the auxiliary head of `E2ABLClassifier` reads; chosen where
+        None. Built-in networks take none.
     epochs : int, default=None
         Passes over the training set; None adapts to its size (about 1000 steps, between 20
         and 100 passes).
@@ -237,7 +238,7 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
         )
 
     def _check_parameters(self) -> None:
-        check_backbone(self.backbone)
+        check_backbone(self.backbone, self.backbone_params)
         check_augment(self.augment, space_axes_of(self.backbone))
         for name in ("epochs", "batch_size"):
             value = getattr(self, name)
@@ -321,6 +322,7 @@ class BaseNeuralClassifier(ClassifierMixin, BaseEstimator):
                 self.device_ = resolve_device(self.device_)
             except ValueError:
                 self.device_ = torch.device("cpu")
+            self.network_.to(self.device_)
 
 
 def _check_team(team: Team, data: TrainingSet) -> None:

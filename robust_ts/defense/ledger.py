@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 
-@dataclass
+@dataclass(eq=False)
 class Ledger:
     """Record of per-sample losses under the given labels.
 
@@ -36,7 +36,7 @@ class Ledger:
         epoch : int
             Number of epochs trained so far.
         losses : ndarray of shape (n_samples,)
-            Cross-entropy under the given labels.
+            Cross-entropy under the given labels, without weights of classes.
         """
         if losses.shape != self.labels.shape:
             raise ValueError(f"losses have shape {losses.shape}, labels {self.labels.shape}.")

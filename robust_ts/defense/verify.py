@@ -235,21 +235,20 @@ def _proven(
             return False
         if proposal.copied:
             return two_classes or proven(proposal)
-        asked = [proposal]
+        compared = [proposal]
         if not two_classes and is_most(proposal):
-            asked += _owing(proposal)
-        return any(proposal.score * likeness(p) >= constants.proof_of_kind for p in asked)
+            compared += _owing(proposal)
+        return any(proposal.score * likeness(p) >= constants.proof_of_kind for p in compared)
 
     if "likeness" in constants.without:
         return [p for p in proposals if proven(p)]
     if two_classes:
         return [p for p in proposals if passes(p)]
-    most = [is_most(p) for p in proposals]
-    poisoned = {p.label for p, m in zip(proposals, most, strict=True) if proven(p) and not m}
-    asked = [m and p.label not in poisoned for p, m in zip(proposals, most, strict=True)]
-    found = [p for p, ask in zip(proposals, asked, strict=True) if (passes if ask else proven)(p)]
-    rest = [p for p, ask in zip(proposals, asked, strict=True) if not ask]
-    return found or [p for p in rest if len(p.members) >= constants.least_compared and passes(p)]
+    poisoned = {p.label for p in proposals if proven(p) and not is_most(p)}
+    in_doubt = [p for p in proposals if is_most(p) and p.label not in poisoned]
+    others = [p for p in proposals if not is_most(p) or p.label in poisoned]
+    found = [p for p in in_doubt if passes(p)] + [p for p in others if proven(p)]
+    return found or [p for p in others if len(p.members) >= constants.least_compared and passes(p)]
 
 
 def _owing(proposal: Proposal) -> list[Proposal]:

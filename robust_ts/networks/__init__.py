@@ -6,6 +6,7 @@ No training and no numpy here. A backbone is one file and one line in ``BACKBONE
 import difflib
 import functools
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,8 +51,16 @@ __all__ = [
 ]
 
 
-def check_backbone(backbone: Any) -> None:
-    """Raise a ValueError that names the nearest backbones unless ``backbone`` is usable."""
+def check_backbone(backbone: Any, params: Any = None) -> None:
+    """Raise a ValueError unless ``backbone`` is usable, and ``params`` keywords or None.
+
+    The error names the nearest backbones.
+    """
+    if params is not None and not isinstance(params, Mapping):
+        raise ValueError(
+            "backbone_params must be None or a dict of keywords such as {'filters': (32, 64, 32)}, "
+            f"got {params!r}."
+        )
     if isinstance(backbone, str):
         if backbone in BACKBONES or backbone.startswith("tsai:"):
             return
@@ -151,6 +160,11 @@ class NetworkSpec:
 
     def _builtin(self) -> Any:
         kind = BACKBONES[self.backbone]
+        if self.tap is not None:
+            raise ValueError(
+                f"backbone_tap={self.tap!r} names a layer of a network of your own; "
+                f"backbone={self.backbone!r} has its place for the auxiliary head. Leave it out."
+            )
         if not _takes_mask(kind):
             self._refuse_padding()
         try:

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import functools
 import inspect
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -31,22 +32,29 @@ def make_module(
             raise ValueError(
                 "backbone_params has no effect on a module instance; pass a class or a factory."
             )
-        return copy.deepcopy(source)
+        return copy.deepcopy(source).cpu()  # tried there; the trainer moves it
     length = space[0] if len(space) == 1 else tuple(space)
     names = inspect.signature(source).parameters
     if "c_in" in names and "c_out" in names:
         keywords: dict[str, Any] = {"c_in": n_channels, "c_out": n_classes}
         if "seq_len" in names:
             keywords["seq_len"] = length
-        module = source(**keywords, **params)
+        build = functools.partial(source, **keywords)
     else:
-        module = source(n_channels, n_classes, length, **params)
+        build = functools.partial(source, n_channels, n_classes, length)
+    try:
+        module = build(**params)
+    except TypeError as error:
+        raise ValueError(
+            f"The backbone factory {source!r} could not be called with backbone_params={params!r}: "
+            f"{error}."
+        ) from error
     if not isinstance(module, nn.Module):
         raise ValueError(
             f"The backbone factory {source!r} must return an nn.Module, got "
             f"{type(module).__name__}."
         )
-    return module
+    return module.cpu()
 
 
 @contextlib.contextmanager

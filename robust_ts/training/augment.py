@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from robust_ts.training.device import sent
+
 #: What the parameter ``augment`` can name, joined by ``+``.
 KINDS = ("crop", "flip", "cutout")
 
@@ -64,7 +66,7 @@ class Augment:
 
     def __init__(self, kinds: str, fill: Tensor, generator: torch.Generator) -> None:
         self.kinds = kinds.split("+")
-        self.fill = fill.reshape(1, -1, 1, 1)
+        self._fill = fill.reshape(1, -1, 1, 1)
         self.generator = generator
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -79,10 +81,10 @@ class Augment:
         rows = torch.arange(height, device=x.device).expand(n, height)
         columns = torch.arange(width, device=x.device).expand(n, width)
         if "crop" in self.kinds:
-            rows = _mirrored(rows + self._shifts(n, height).to(x.device), height)
-            columns = _mirrored(columns + self._shifts(n, width).to(x.device), width)
+            rows = _mirrored(rows + self._shifts(n, height, x.device), height)
+            columns = _mirrored(columns + self._shifts(n, width, x.device), width)
         if "flip" in self.kinds:
-            flip = self._draw(2, n).to(x.device) == 1
+            flip = self._draw(2, n, x.device) == 1
             columns = torch.where(flip, width - 1 - columns, columns)
         samples = torch.arange(n, device=x.device).view(n, 1, 1)
         # Indices apart from one another put the channels last, the layout that is fast anyway.
@@ -92,19 +94,20 @@ class Augment:
         inside = []
         for axis in (2, 3):
             length = x.shape[axis]
-            place = torch.arange(length, device=x.device) - self._draw(length, len(x)).to(x.device)
+            place = torch.arange(length, device=x.device) - self._draw(length, len(x), x.device)
             side = max(1, round(CUTOUT * length))
             # A square of even side has its center between two pixels.
             inside.append((place >= -(side // 2)) & (place < side - side // 2))
         square = inside[0][:, None, :, None] & inside[1][:, None, None, :]
-        return torch.where(square, self.fill.to(x), x)
+        self._fill = self._fill.to(x)  # once; from then on it is there
+        return torch.where(square, self._fill, x)
 
-    def _shifts(self, n: int, length: int) -> Tensor:
+    def _shifts(self, n: int, length: int, device: torch.device) -> Tensor:
         largest = int(CROP * length)
-        return self._draw(2 * largest + 1, n) - largest
+        return self._draw(2 * largest + 1, n, device) - largest
 
-    def _draw(self, high: int, n: int) -> Tensor:
-        return torch.randint(high, (n, 1), generator=self.generator)
+    def _draw(self, high: int, n: int, device: torch.device) -> Tensor:
+        return sent(torch.randint(high, (n, 1), generator=self.generator), device)
 
 
 def _mirrored(index: Tensor, length: int) -> Tensor:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from torch import Tensor
 
 
 def resolve_device(device: Any) -> torch.device:
@@ -54,3 +55,13 @@ def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
     if precision == "bf16" or (precision == "auto" and has_bf16):
         return torch.bfloat16
     return torch.float32
+
+
+def pinned(values: Tensor, device: torch.device) -> Tensor:
+    """Put CPU values where a card can fetch them by itself; elsewhere they stay as they are."""
+    return values.pin_memory() if device.type == "cuda" else values
+
+
+def sent(values: Tensor, device: torch.device) -> Tensor:
+    """Send CPU values to a device without waiting for it to have done what it was given."""
+    return pinned(values, device).to(device, non_blocking=True)

@@ -88,7 +88,7 @@ class Trainer:
 
     The caller iterates ``epochs()`` and may change ``targets``, ``subset`` and ``objective``
     between epochs. After each epoch ``losses`` holds, for every sample of the set, the loss
-    that it had when its batch was last seen.
+    that it had when its batch was last seen, without the weight of its class.
 
     Parameters
     ----------
@@ -266,6 +266,12 @@ class Trainer:
         self.losses = self.team.joined(self.losses, torch.cat(shares))
         self.team.agree(self.network)
         loss, correct = (self.team.total(total) / n).tolist()
+        if not math.isfinite(loss):
+            raise ValueError(
+                f"Training diverged: in epoch {epoch + 1} of stage {self.stage!r} the loss is "
+                f"{loss}, at a learning rate of {rate:.2g}. Lower learning_rate, which is "
+                f"{self.schedule.learning_rate:g}, or look for extreme values in X."
+            )
         return {
             "stage": self.stage,
             "epoch": epoch + 1,
@@ -283,11 +289,13 @@ class Trainer:
             x = self.augment(x)
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
             logits = self._module(x)
-        losses = F.cross_entropy(logits.float(), target, weight=self.class_weight, reduction="none")
+        losses = F.cross_entropy(logits.float(), target, reduction="none")
+        seen = losses.detach()
+        if self.class_weight is not None:
+            losses = losses * self.class_weight[target]
         self._optimizer.zero_grad(set_to_none=True)
         self.team.backward(self.team.loss(self.objective, losses, batch))
         self._optimizer.step()
-        seen = losses.detach()
         self.losses[index] = seen
         return torch.stack([seen.sum(), (logits.detach().argmax(1) == target).sum()])
 

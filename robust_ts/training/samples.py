@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from robust_ts.chunks import chunks, is_on_disk, read
+from robust_ts.training.device import pinned, sent
 
 #: Share of a card's free memory that the inputs may take; the network needs the rest.
 RESIDENT_SHARE = 0.5
@@ -68,12 +69,11 @@ class Samples:
                 x = ahead.result()
                 if following is not None:
                     ahead = reader.submit(self._read, following.numpy())
-                yield x.to(self.device, non_blocking=True)
+                yield sent(x, self.device)
 
     def _read(self, rows: np.ndarray) -> Tensor:
         assert isinstance(self._source, np.ndarray)
-        x = torch.from_numpy(read(self._source, rows))
-        return x.pin_memory() if self.device.type == "cuda" else x
+        return pinned(torch.from_numpy(read(self._source, rows)), self.device)
 
 
 def _fits(X: np.ndarray, device: torch.device) -> bool:

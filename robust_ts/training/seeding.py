@@ -18,7 +18,18 @@ def derive_seeds(random_state: Any, n: int) -> list[int]:
 @contextlib.contextmanager
 def isolated_rng(seed: int, device: torch.device) -> Iterator[torch.Generator]:
     """Seed torch's global state for this block and give a CPU generator; restore on exit."""
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
-        yield torch.Generator().manual_seed(seed)
+    # torch.manual_seed would reseed every card of the machine, also those that nobody restores.
+    kind = device.type if device.type in ("cuda", "mps") else None
+    module: Any = getattr(torch, kind) if kind else None
+    place = (device,) if kind == "cuda" else ()
+    before = module.get_rng_state(*place) if kind else None
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        try:
+            if kind:
+                with torch.cuda.device(device) if kind == "cuda" else contextlib.nullcontext():
+                    module.manual_seed(seed)
+            yield torch.Generator().manual_seed(seed)
+        finally:
+            if kind:
+                module.set_rng_state(before, *place)

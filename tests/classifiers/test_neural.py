@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from robust_ts import NeuralClassifier
-from robust_ts.training import History
+from robust_ts.training import History, resolve_device
 
 SMALL = {
     "cnn": {"filters": (8, 16, 8)},
@@ -42,7 +42,7 @@ def test_attributes(make_waves):
     assert not clf.network_.training
     assert isinstance(clf.history_, History)
     assert [r["epoch"] for r in clf.history_] == [1, 2, 3]
-    assert clf.device_ == torch.device("cuda" if torch.cuda.is_available() else clf.device_)
+    assert clf.device_ == resolve_device("auto")
 
 
 def test_probabilities_are_those_of_the_network_on_raw_series(make_waves):
@@ -117,3 +117,25 @@ def test_fitting_and_predicting_warn_of_nothing(make_waves):
         warnings.simplefilter("error")
         clf = NeuralClassifier("cnn", backbone_params=SMALL["cnn"], epochs=1)
         clf.fit(X, y).predict(X)
+
+
+@pytest.mark.parametrize("params", ["abc", 3, [("filters", (4, 4, 4))]])
+def test_backbone_params_must_be_keywords(make_waves, params):
+    with pytest.raises(ValueError, match="backbone_params must be None or a dict"):
+        NeuralClassifier("cnn", backbone_params=params).fit(*make_waves(20))
+
+
+def test_a_built_in_network_takes_no_tap(make_waves):
+    with pytest.raises(
+        ValueError, match="backbone_tap='first' names a layer of"
+    ):
+        NeuralClassifier("cnn", backbone_tap="first").fit(*make_waves(20))
+
+
+def test_a_fit_that_diverges_says_so(make_waves):
+    clf = NeuralClassifier("cnn", backbone_params=SMALL["cnn"], epochs=3, learning_rate=1e30)
+    with pytest.raises(
+        ValueError, match=r"diverged: .*Lower learning_rate, which is 1e\+30"
+    ):
+        clf.fit(*make_waves(40))
+    assert not hasattr(clf, "network_")

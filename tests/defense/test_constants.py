@@ -35,7 +35,9 @@ def attacked() -> tuple[dict[str, np.ndarray], np.ndarray]:
 
 @pytest.mark.parametrize("stage", EVIDENCE)
 def test_a_factor_left_out_counts_as_one(stage, attacked) -> None:
-    for p in propose(*attacked, N_CLASSES, leaving_out(stage)):
+    proposals = propose(*attacked, N_CLASSES, leaving_out(stage))
+    assert proposals
+    for p in proposals:
         known = {name: getattr(p, name) for name in EVIDENCE} | {stage: 1.0}
         score = max(0.0, known["contradiction"]) * known["diversity"] ** 2
         score *= np.sqrt(known["agreement"]) * known["mixture"] * known["cohesion"]

@@ -1,5 +1,7 @@
 """Tables of speed come out whole; what they say of the machine is not tested."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -46,13 +48,35 @@ def test_the_loop_is_compared_in_training_and_prediction():
 
 
 def test_bare_prediction_does_the_same_as_the_classifier():
-    series = loop.series_of(QUICK)
-    network = loop.build("cnn", series, CPU)
-    bare = loop.bare_prediction(network, series, CPU)()
-    assert bare.shape == (64, series.y.max() + 1)
+    data = loop.data_for("cnn", QUICK)
+    network = loop.build("cnn", data, CPU)
+    bare = loop.bare_prediction(network, data, CPU)()
+    assert bare.shape == (64, data.y.max() + 1)
     np.testing.assert_allclose(bare.sum(axis=1), 1, rtol=1e-5)
-    again = loop.bare_prediction(loop.build("cnn", series, CPU), series, CPU)()
+    again = loop.bare_prediction(loop.build("cnn", data, CPU), data, CPU)()
     np.testing.assert_array_equal(bare, again)
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_networks_of_images_are_timed_on_images(monkeypatch, tmp_path, folder):
+    if not folder:
+        monkeypatch.setenv("ROBUST_TS_DATA", str(tmp_path))
+    settings = replace(QUICK, backbones=("image_cnn", "cnn"), datasets=("digits",))
+    images, *_, series = rows_of(loop.table(settings))
+    if not folder:
+        assert images["samples"] == "digits, 64 images of 1 x 8 x 8"
+    assert " 64 images of " in images["samples"]
+    assert " 64 series of " in series["samples"]
+    assert [row["backbone"] for row in rows_of(profile.table(settings))] == [
+        *2 * ["image_cnn"],
+        *2 * ["cnn"],
+    ]
+    rows = rows_of(defense.table(settings))
+    assert [(row["backbone"], row["data"]) for row in rows] == [
+        ("image_cnn", "clean"),
+        ("image_cnn", "poisoned"),
+    ]
+    assert rows[0]["set"] == "digits, 1198 x 1 x 8 x 8"
 
 
 def test_a_rival_that_is_missing_or_fails_is_reported_and_the_others_are_measured(monkeypatch):

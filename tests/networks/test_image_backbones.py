@@ -143,3 +143,21 @@ def test_a_backbone_says_what_it_is_for():
     instance.space_axes = 3
     with pytest.raises(ValueError, match=r"space_axes .* 1 .* or 2 .*, got 3"):
         check_backbone(instance)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_feature_map_is_channels_last(name):
+    network = spec(name, 3).main(*statistics(3))
+    layouts = []
+    for part in network.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.register_forward_hook(
+                lambda part, given, out: layouts.append((out.shape, out.stride()))
+            )
+    # As after augmentation, and as they come from an array.
+    x = torch.randn(4, 3, 12, 12)
+    for given in (x.contiguous(memory_format=torch.channels_last), x):
+        network(given)
+    wide = [stride for shape, stride in layouts if shape[1] > 3]
+    assert len(wide) > 4
+    assert all(stride[1] == 1 for stride in wide)

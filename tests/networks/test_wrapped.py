@@ -206,3 +206,16 @@ def test_unknown_backbones_are_refused_with_the_nearest_names(backbone, text):
 def test_unknown_backbone_parameters_are_refused_with_the_known_ones():
     with pytest.raises(ValueError, match=r"'filterz'.*\['filters', 'kernels'\]"):
         NetworkSpec("cnn", 2, 3, (20,), {"filterz": 3}).main(MEAN, SCALE)
+
+
+def test_a_keyword_that_the_factory_does_not_take_is_named():
+    spec = NetworkSpec(Net, 2, 3, (20,), {"depth": 3})
+    with pytest.raises(ValueError, match=r"could not be called with backbone_params=.*'depth'"):
+        spec.main(MEAN, SCALE)
+
+
+@pytest.mark.gpu
+def test_a_network_that_lies_on_a_card_is_taken():
+    for source in (Net(2, 3, 20).cuda(), lambda c, k, t: Net(c, k, t).cuda()):
+        network = NetworkSpec(source, 2, 3, (20,)).main(MEAN, SCALE)
+        assert {p.device.type for p in network.parameters()} == {"cpu"}

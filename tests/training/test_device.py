@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from robust_ts.training import resolve_device, resolve_precision
+from robust_ts.training.device import pinned, sent
 
 CPU = torch.device("cpu")
 
@@ -46,3 +47,9 @@ def test_automatic_precision_on_a_card(monkeypatch, has_bf16, dtype):
 def test_unknown_precision(precision):
     with pytest.raises(ValueError, match="precision must be 'auto', 'float32' or 'bf16', got"):
         resolve_precision(precision, CPU)
+
+
+def test_on_the_cpu_nothing_is_sent():
+    values = torch.arange(3)
+    assert pinned(values, CPU) is values
+    assert sent(values, CPU) is values

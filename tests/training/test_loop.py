@@ -108,6 +108,17 @@ def test_a_subset_alone_is_trained_on_and_recorded():
     assert not trainer.losses.isnan().any()
 
 
+def test_a_loss_that_is_no_number_ends_training_with_a_remedy():
+    trainer = make_trainer(epochs=3, stage="auxiliary")
+    trainer.run(1)
+    with torch.no_grad():
+        trainer.network[0].weight.fill_(float("nan"))
+    with pytest.raises(
+        ValueError, match=r"in epoch 2 of stage 'auxiliary'.*learning_rate"
+    ):
+        trainer.run()
+
+
 def test_losses_are_those_of_each_sample_when_its_batch_was_seen():
     trainer = make_trainer()
     seen = torch.full((N,), float("nan"))
@@ -142,12 +153,20 @@ def test_the_objective_is_what_is_minimized():
     assert trainer.evaluate_losses().mean() > before + 1
 
 
-def test_class_weight_multiplies_the_loss_of_a_class():
+def test_class_weight_multiplies_the_loss_of_a_class_but_the_losses_kept_are_without_it():
     weight = torch.tensor([1.0, 10.0, 0.0])
     plain = make_trainer(epochs=1, batch_size=N).run()
-    weighted = make_trainer(epochs=1, batch_size=N, class_weight=weight).run()
-    factor = weight[plain.targets]
-    torch.testing.assert_close(weighted.losses, plain.losses * factor)
+    weighted = make_trainer(epochs=1, batch_size=N, class_weight=weight)
+    given = {}
+    weighted.objective = lambda losses, index: (
+        given.update(zip(index.tolist(), losses.tolist(), strict=True)) or losses.mean()
+    )
+    weighted.run()
+    assert torch.equal(weighted.losses, plain.losses)  # of one batch, before any step
+    torch.testing.assert_close(
+        torch.tensor([given[i] for i in range(N)]), plain.losses * weight[plain.targets]
+    )
+    assert not torch.equal(weights(weighted), weights(plain))
 
 
 def test_a_class_of_weight_zero_is_not_learned():

@@ -71,3 +71,26 @@ def test_a_random_state_moves_on():
 def test_no_seed_is_an_error(bad):
     with pytest.raises(ValueError, match=r"[Ss]eed"):
         derive_seeds(bad, 1)
+
+
+def test_no_card_that_nobody_restores_is_reseeded(monkeypatch):
+    seeded = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    monkeypatch.setattr(torch.mps, "manual_seed", seeded.append)
+    with isolated_rng(3, CPU):
+        first = torch.rand(2)
+    assert not seeded
+    assert torch.equal(first, torch.rand(2, generator=torch.Generator().manual_seed(3)))
+
+
+@pytest.mark.gpu
+def test_the_state_of_the_card_is_left_alone():
+    card = torch.device("cuda")
+    before = torch.cuda.get_rng_state(card)
+    draws = []
+    for seed in (1, 1, 2):
+        with isolated_rng(seed, card):
+            draws.append(torch.rand(3, device=card))
+    assert torch.equal(torch.cuda.get_rng_state(card), before)
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 
 from robust_ts import E2ABLClassifier, NeuralClassifier
-from robust_ts.attacks import PatchTrigger, poison
+from robust_ts.attacks import BadNetsTrigger, PatchTrigger, poison
 from robust_ts.datasets import DatasetNotFoundError, load_dataset
 from robust_ts.evaluation.speed.timing import Settings, page, paired_ratio, shown
+from robust_ts.networks import space_axes_of
 
 #: The most a fit may cost over the undefended one: without an attack, and with one.
 GOALS = {"clean": 1.1, "poisoned": 1.3}
@@ -23,9 +24,13 @@ def table(settings: Settings) -> str:
         except DatasetNotFoundError:
             notes.append(f"- {name}: not measured, it is neither bundled nor in ROBUST_TS_DATA")
             continue
-        works = [(name, backbone, data) for backbone in settings.backbones for data in GOALS]
+        fitting = [b for b in settings.backbones if space_axes_of(b) == X.ndim - 2]
+        works = [(name, backbone, data) for backbone in fitting for data in GOALS]
         rows += [_cost(*work, X, y, settings) for work in settings.affordable(works, notes)]
-    head = "Whole fits, automatic schedule; poisoned: patch trigger, 10%, dirty label, target 0"
+    head = (
+        "Whole fits, automatic schedule; poisoned: patch trigger, of images BadNets, 10%, dirty "
+        "label, target 0"
+    )
     return page(head, rows, notes)
 
 
@@ -33,7 +38,7 @@ def _cost(
     name: str, backbone: str, data: str, X: np.ndarray, y: np.ndarray, settings: Settings
 ) -> dict[str, Any]:
     if data == "poisoned":
-        trigger = PatchTrigger(random_state=0)
+        trigger = (PatchTrigger if X.ndim == 3 else BadNetsTrigger)(random_state=0)
         poisoned = poison(X, y, trigger, target=0, rate=0.1, mode="dirty", random_state=0)
         X, y = poisoned.X, poisoned.y
     shared: dict[str, Any] = {"device": settings.device, "random_state": 0}
@@ -51,7 +56,7 @@ def _cost(
         warm_up=False,
     )
     return {
-        "set": f"{name}, {len(X)} x {X.shape[1]} x {X.shape[2]}",
+        "set": f"{name}, {' x '.join(map(str, X.shape))}",
         "backbone": backbone,
         "data": data,
         **shown(result, "E2ABL", "plain"),

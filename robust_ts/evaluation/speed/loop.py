@@ -9,51 +9,54 @@ from torch import Tensor, nn
 
 from robust_ts import NeuralClassifier
 from robust_ts.evaluation.speed.timing import (
-    Series,
+    RealData,
     Settings,
     page,
     paired_ratio,
     seconds_of,
     shown,
 )
-from robust_ts.networks import NetworkSpec
+from robust_ts.networks import NetworkSpec, space_axes_of
 from robust_ts.training import Schedule, Trainer, as_tensor, isolated_rng
 from robust_ts.training.loop import n_batches
 
 _BATCH, _PREDICTION_BATCH = 64, 256
 
 
-def series_of(settings: Settings) -> Series:
-    """Give the series of the tables of networks: enough for a second or two an epoch."""
+def data_for(backbone: str, settings: Settings) -> RealData:
+    """Give the samples of the tables of networks: enough for a second or two an epoch."""
+    axes = space_axes_of(backbone)
     if settings.quick:
-        return Series.load(64, 24)
-    return Series.load(8192 if settings.device.type == "cuda" else 1024)
+        return RealData.load(64, 24, axes)
+    return RealData.load(8192 if settings.device.type == "cuda" else 1024, None, axes)
 
 
-def build(backbone: str, series: Series, device: torch.device) -> nn.Module:
-    """Build a network for some series, with the same weights at every call."""
-    _, n_channels, n_timesteps = series.X.shape
-    spec = NetworkSpec(backbone, n_channels, int(series.y.max()) + 1, (n_timesteps,))
+def build(backbone: str, data: RealData, device: torch.device) -> nn.Module:
+    """Build a network for some samples, with the same weights at every call."""
+    _, n_channels, *space = data.X.shape
+    spec = NetworkSpec(backbone, n_channels, int(data.y.max()) + 1, tuple(space))
     with isolated_rng(0, torch.device("cpu")):
         return spec.main(torch.zeros(n_channels), torch.ones(n_channels)).to(device)
 
 
 def table(settings: Settings) -> str:
     """Measure training and prediction of each backbone against bare loops, as a table."""
-    series, rows = series_of(settings), []
+    rows: list[dict[str, object]] = []
     notes: list[str] = []
     for backbone in settings.affordable(settings.backbones, notes):
+        data = data_for(backbone, settings)
         for work, compare in (("training", _training), ("prediction", _prediction)):
-            result = compare(backbone, series, settings)
-            row = {"backbone": backbone, "work": work, **shown(result, "ours", "bare torch")}
-            rows.append({**row, "ours, series/s": f"{len(series.X) / result['seconds']:.0f}"})
-    return page(f"{series.name}; one epoch at batch {_BATCH}, one prediction", rows, notes)
+            result = compare(backbone, data, settings)
+            row = {"samples": data.name, "backbone": backbone, "work": work}
+            row |= shown(result, "ours", "bare torch")
+            rows.append({**row, "ours, samples/s": f"{len(data.X) / result['seconds']:.0f}"})
+    return page(f"One epoch at batch {_BATCH}, one prediction", rows, notes)
 
 
-def _training(backbone: str, series: Series, settings: Settings) -> dict[str, float]:
-    X, y = series.tensors(settings.device)
+def _training(backbone: str, data: RealData, settings: Settings) -> dict[str, float]:
+    X, y = data.tensors(settings.device)
     trainer = Trainer(
-        build(backbone, series, settings.device),
+        build(backbone, data, settings.device),
         X,
         y,
         Schedule(10_000, _BATCH, 1e-3, 1e-4),
@@ -62,20 +65,20 @@ def _training(backbone: str, series: Series, settings: Settings) -> dict[str, fl
     )
     return paired_ratio(
         lambda: trainer.run(len(trainer.records) + 1),
-        bare_epoch(build(backbone, series, settings.device), X, y),
+        bare_epoch(build(backbone, data, settings.device), X, y),
         settings.n_pairs,
         device=settings.device,
         limit=settings.limit,
     )
 
 
-def _prediction(backbone: str, series: Series, settings: Settings) -> dict[str, float]:
+def _prediction(backbone: str, data: RealData, settings: Settings) -> dict[str, float]:
     classifier = NeuralClassifier(
         backbone, epochs=1, device=settings.device, precision="float32", random_state=0
-    ).fit(series.X[:64], series.y[:64])
+    ).fit(data.X[:64], data.y[:64])
     return paired_ratio(
-        lambda: classifier.predict_proba(series.X),
-        bare_prediction(classifier.network_, series, settings.device),
+        lambda: classifier.predict_proba(data.X),
+        bare_prediction(classifier.network_, data, settings.device),
         settings.n_pairs,
         device=settings.device,
         limit=settings.limit,
@@ -110,14 +113,14 @@ def bare_epoch(
 
 
 def bare_prediction(
-    network: nn.Module, series: Series, device: torch.device
+    network: nn.Module, data: RealData, device: torch.device
 ) -> Callable[[], object]:
     """Give the shortest prediction one can write by hand, from an array to an array."""
     network.eval()
 
     def predict() -> object:
         with torch.inference_mode():
-            batches = as_tensor(series.X).split(_PREDICTION_BATCH)
+            batches = as_tensor(data.X).split(_PREDICTION_BATCH)
             return torch.cat([network(b.to(device)).softmax(1).cpu() for b in batches]).numpy()
 
     return predict
@@ -125,12 +128,13 @@ def bare_prediction(
 
 def compile_table(settings: Settings) -> str:
     """Measure what ``torch.compile`` gains a bare training loop, its first epoch included."""
-    series, rows = series_of(settings), []
+    rows: list[dict[str, object]] = []
     notes: list[str] = []
-    X, y = series.tensors(settings.device)
     for backbone in settings.affordable(settings.backbones, notes):
-        eager = bare_epoch(build(backbone, series, settings.device), X, y)
-        network = build(backbone, series, settings.device).train()
+        data = data_for(backbone, settings)
+        X, y = data.tensors(settings.device)
+        eager = bare_epoch(build(backbone, data, settings.device), X, y)
+        network = build(backbone, data, settings.device).train()
         compiled = bare_epoch(torch.compile(network), X, y, network.parameters())
         eager()
         first = seconds_of(compiled, settings.device)
@@ -144,7 +148,7 @@ def compile_table(settings: Settings) -> str:
         )
         gain = (1 - result["ratio"]) * result["reference_seconds"]
         pays = f"{(first - result['reference_seconds']) / gain:.0f}" if gain > 0 else "never"
-        row = {"backbone": backbone, "first epoch, s": f"{first:.1f}"}
+        row = {"samples": data.name, "backbone": backbone, "first epoch, s": f"{first:.1f}"}
         row |= shown(result, "compiled epoch", "eager epoch")
         rows.append({**row, "pays after, epochs": pays})
-    return page(f"{series.name}; the bare loop, batch {_BATCH}", rows, notes)
+    return page(f"The bare loop, batch {_BATCH}", rows, notes)

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from robust_ts.evaluation.speed.loop import bare_epoch, bare_prediction, build, series_of
+from robust_ts.evaluation.speed.loop import bare_epoch, bare_prediction, build, data_for
 from robust_ts.evaluation.speed.timing import Settings, page
 
 #: Parts of the names of torch's operators, first match first; what remains is "other".
@@ -26,19 +26,19 @@ def kind_of(operator: str) -> str:
 
 def table(settings: Settings) -> str:
     """Measure the share of each kind of operator in training and prediction, per backbone."""
-    series, rows = series_of(settings), []
+    rows: list[dict[str, object]] = []
     notes: list[str] = []
-    X, y = series.tensors(settings.device)
     for backbone in settings.affordable(settings.backbones, notes):
-        network = build(backbone, series, settings.device)
-        epoch = bare_epoch(network, X, y)
-        rows.append({"backbone": backbone, "work": "training", **shares(epoch, settings.device)})
-        predict = bare_prediction(network, series, settings.device)
-        rows.append(
-            {"backbone": backbone, "work": "prediction", **shares(predict, settings.device)}
-        )
-    head = f"{series.name}; percent of the time in operators, each without what it calls"
-    return page(head, rows, notes)
+        data = data_for(backbone, settings)
+        network = build(backbone, data, settings.device)
+        works = {
+            "training": bare_epoch(network, *data.tensors(settings.device)),
+            "prediction": bare_prediction(network, data, settings.device),
+        }
+        for work, call in works.items():
+            row = {"samples": data.name, "backbone": backbone, "work": work}
+            rows.append({**row, **shares(call, settings.device)})
+    return page("Percent of the time in operators, each without what it calls", rows, notes)
 
 
 def shares(work: Any, device: torch.device) -> dict[str, float]:

@@ -17,7 +17,7 @@ from torch import nn
 
 from robust_ts import NeuralClassifier
 from robust_ts.evaluation.speed.loop import build
-from robust_ts.evaluation.speed.timing import Series, Settings, page, paired_ratio, shown
+from robust_ts.evaluation.speed.timing import RealData, Settings, page, paired_ratio, shown
 
 _BATCH = 64
 
@@ -26,7 +26,7 @@ _BATCH = 64
 class Task:
     """What is trained: series, epochs and where."""
 
-    series: Series
+    series: RealData
     epochs: int
     device: torch.device
 
@@ -214,7 +214,7 @@ def _missing(package: str) -> bool:
 def table(settings: Settings) -> str:
     """Measure every rival that is installed; say of the others why they are not measured."""
     n = 64 if settings.quick else (2048 if settings.device.type == "cuda" else 1024)
-    series = Series.load(n, 24 if settings.quick else None)
+    series = RealData.load(n, 24 if settings.quick else None)
     task = Task(series, 1 if settings.quick else 3, settings.device)
     rows: list[dict[str, Any]] = []
     notes: list[str] = []

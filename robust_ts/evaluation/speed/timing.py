@@ -12,8 +12,9 @@ from robust_ts.datasets import DatasetNotFoundError, load_dataset
 from robust_ts.evaluation.tables import markdown_table
 from robust_ts.training import as_tensor
 
-#: Sets of series that the networks are timed on, the first that is there; one bundled in sktime.
-SERIES = ("SpSwHAR_phone", "JapaneseVowels")
+#: Sets that the networks are timed on, by axes of space: the first that is there. The last one of
+#: each is bundled, in sktime and in scikit-learn.
+SETS = {1: ("SpSwHAR_phone", "JapaneseVowels"), 2: ("CIFAR10", "digits")}
 
 _T = TypeVar("_T")
 
@@ -33,7 +34,7 @@ class Settings:
     limit : float, default=60
         Seconds after which a comparison ends with the pairs it has, at least one.
     backbones : tuple of str
-        Networks to measure.
+        Networks to measure, of series or of images.
     datasets : tuple of str
         Real sets on which the cost of the defense is measured.
     sizes : tuple of int, optional
@@ -65,25 +66,27 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Series:
-    """Real series, repeated up to the wanted number: their values do not change the time."""
+class RealData:
+    """Real samples, repeated up to the wanted number: their values do not change the time."""
 
     name: str
     X: np.ndarray
     y: np.ndarray
 
     @classmethod
-    def load(cls, n_samples: int, longest: int | None = None) -> "Series":
-        """Take the first of `SERIES` that is there.
+    def load(cls, n_samples: int, longest: int | None = None, space_axes: int = 1) -> "RealData":
+        """Take the first of `SETS` that is there.
 
         Parameters
         ----------
         n_samples : int
-            Series wanted.
+            Samples wanted.
         longest : int, optional
-            Steps after which series are cut.
+            Steps, or pixels of a row, after which samples are cut.
+        space_axes : {1, 2}, default=1
+            Series or images.
         """
-        for name in SERIES:
+        for name in SETS[space_axes]:
             try:
                 X, y, _, _ = load_dataset(name, download_if_missing=False)
             except DatasetNotFoundError:
@@ -91,12 +94,14 @@ class Series:
             rows = np.arange(n_samples) % len(X)
             rng = np.random.default_rng(0)
             order = rng.permutation(len(X))  # some sets are sorted by label
-            X, y = X[order][rows, :, :longest], y[order][rows]
-            return cls(f"{name}, {n_samples} series of {X.shape[1]} x {X.shape[2]}", X, y)
-        raise DatasetNotFoundError(f"None of {SERIES} is there; set ROBUST_TS_DATA.")
+            which = order[rows]
+            X, y = X[which][..., :longest].astype(np.float32), y[which]
+            kind, shape = ("series", "images")[space_axes - 1], " x ".join(map(str, X.shape[1:]))
+            return cls(f"{name}, {n_samples} {kind} of {shape}", X, y)
+        raise DatasetNotFoundError(f"None of {SETS[space_axes]} is there; set ROBUST_TS_DATA.")
 
     def tensors(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-        """Give series and labels on a device."""
+        """Give samples and labels on a device."""
         return as_tensor(self.X).to(device), torch.from_numpy(self.y).long().to(device)
 
 
