@@ -1,13 +1,12 @@
 """The image sets of `load_dataset`: digits (in scikit-learn), MNIST and CIFAR-10 (own files)."""
 
 import io
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-Split = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+from robust_ts._npz import KEYS, Split, read_npz
 
 #: Share of the digits that is trained on. They come writer by writer: a cut in their order keeps
 #: most writers on one side.
@@ -15,7 +14,7 @@ _DIGITS_TRAIN = 2 / 3
 
 
 def load_digits() -> Split:
-    """Load the 1797 grey 8 x 8 digits bundled in scikit-learn, the first two thirds to train on."""
+    """Load the 1797 gray 8 x 8 digits bundled in scikit-learn, the first two thirds to train on."""
     from sklearn import datasets
 
     X, y = datasets.load_digits(return_X_y=True)
@@ -26,11 +25,11 @@ def load_digits() -> Split:
 
 def load_mnist(file: Path) -> Split:
     """Read MNIST from a file with X_train, y_train, X_test and y_test."""
-    arrays = _read(file, ("X_train", "y_train", "X_test", "y_test"))
+    arrays = read_npz(file, KEYS)
     X_train, X_test = arrays["X_train"], arrays["X_test"]
     if X_train.ndim != 3 or X_test.shape[1:] != X_train.shape[1:]:
         raise ValueError(
-            f"{file} must hold grey images (n, height, width) of one size in X_train and X_test, "
+            f"{file} must hold gray images (n, height, width) of one size in X_train and X_test, "
             f"found {X_train.shape} and {X_test.shape}."
         )
     y_train, y_test = (arrays[k].astype(np.int64) for k in ("y_train", "y_test"))
@@ -43,9 +42,10 @@ def load_cifar10(file: Path) -> Split:
         from PIL import Image
     except ImportError as error:
         raise ImportError(
-            "CIFAR10 is stored as JPEG, which needs Pillow: pip install 'robust_ts[images]'."
+            'CIFAR10 is stored as JPEG, which needs Pillow: pip install ".[images]" in '
+            "the clone of robust_ts."
         ) from error
-    arrays = _read(file, ("header", "payload", "offsets", "y_train", "y_test"))
+    arrays = read_npz(file, ("header", "payload", "offsets", "y_train", "y_test"))
     header, payload = arrays["header"].tobytes(), arrays["payload"].tobytes()
     offsets, n_train = arrays["offsets"].tolist(), len(arrays["y_train"])
     X = np.empty((n_train + len(arrays["y_test"]), 3, 32, 32), dtype=np.uint8)
@@ -57,19 +57,6 @@ def load_cifar10(file: Path) -> Split:
         raise ValueError(f"Cannot decode image {i} of {file}: {error}") from error
     y_train, y_test = (arrays[k].astype(np.int64) for k in ("y_train", "y_test"))
     return X[:n_train], y_train, X[n_train:], y_test
-
-
-def _read(file: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
-    try:
-        # Pickled arrays would run code on load.
-        with np.load(file, allow_pickle=False) as archive:
-            missing = [key for key in keys if key not in archive]
-            arrays = {key: archive[key] for key in keys if key not in missing}
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"Cannot read {file} as a data set: {error}") from error
-    if missing:
-        raise ValueError(f"{file} lacks {', '.join(missing)}; it needs {', '.join(keys)}.")
-    return arrays
 
 
 #: Sets that are read from the subfolder ``images`` of one's own folder: file and reader.

@@ -96,10 +96,12 @@ def _announce(X: np.ndarray, rows: np.ndarray) -> None:
 
 
 def _pages(base: mmap.mmap, X: np.ndarray, rows: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Give where samples are in the mapped memory: first byte of a page, and length."""
+    """Give where samples, in order, are in the mapped memory: first byte of a page, and length."""
     offset = X.ctypes.data - np.frombuffer(base, dtype=np.uint8).ctypes.data
     size = X[:1].nbytes
-    for row in rows.tolist():
-        first = offset + row * size
-        page = first - first % mmap.PAGESIZE
-        yield page, first + size - page
+    first = offset + rows.astype(np.int64) * size
+    page = first - first % mmap.PAGESIZE
+    # One call for the samples that begin in a page, and no more: of a longer stretch the system
+    # would read the beginning alone.
+    last = np.flatnonzero(np.diff(page, append=-1))
+    yield from zip(page[last].tolist(), (first[last] + size - page[last]).tolist(), strict=True)

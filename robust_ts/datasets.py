@@ -16,12 +16,12 @@ import difflib
 import importlib.util
 import os
 import warnings
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from robust_ts import _image_sets
+from robust_ts._npz import KEYS, Split, read_npz
 
 __all__ = ["DatasetNotFoundError", "list_datasets", "load_dataset"]
 
@@ -39,11 +39,6 @@ BUNDLED = (
     "PLAID",
 )
 
-_KEYS = ("X_train", "y_train", "X_test", "y_test")
-
-_Split = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-
-
 #: What tables call a set of which the file holds something else than the original.
 TITLES = {"CIFAR10": "CIFAR-10 (JPEG)"}
 
@@ -52,7 +47,7 @@ class DatasetNotFoundError(ValueError):
     """No place that was searched has a data set of this name."""
 
 
-def load_dataset(name: str, *, download_if_missing: bool = True) -> _Split:
+def load_dataset(name: str, *, download_if_missing: bool = True) -> Split:
     """Load a data set with its official split into training and test series.
 
     The sets bundled in sktime come first, even where ``ROBUST_TS_DATA`` has a file of the same
@@ -174,7 +169,7 @@ def _image_file(name: str) -> Path | None:
     return file if root and file.is_file() else None
 
 
-def _load_images(name: str) -> _Split:
+def _load_images(name: str) -> Split:
     file = _image_file(name)
     wanted, read = _image_sets.FILES[name]
     if file is None:
@@ -187,7 +182,7 @@ def _load_images(name: str) -> _Split:
     return read(file)
 
 
-def _load_bundled(folder: Path) -> _Split:
+def _load_bundled(folder: Path) -> Split:
     # The file reader, not load_UCR_UEA_dataset: it has no way to reach the network.
     from sktime.datasets import load_from_tsfile
 
@@ -195,7 +190,7 @@ def _load_bundled(folder: Path) -> _Split:
     return _from_nested(*(load_from_tsfile(f, return_data_type="nested_univ") for f in files))
 
 
-def _download(name: str) -> _Split:
+def _download(name: str) -> Split:
     try:
         from sktime.datasets import load_UCR_UEA_dataset
 
@@ -213,7 +208,7 @@ def _download(name: str) -> _Split:
         raise DatasetNotFoundError(_not_found(name, f"failed with {reason}")) from error
 
 
-def _from_nested(train: tuple, test: tuple) -> _Split:
+def _from_nested(train: tuple, test: tuple) -> Split:
     """Turn two of sktime's nested data frames and their labels into padded arrays."""
     (nested_train, y_train), (nested_test, y_test) = train, test
     cells_train, cells_test = nested_train.to_numpy(), nested_test.to_numpy()
@@ -241,16 +236,8 @@ def _pad(cells: np.ndarray, length: int) -> np.ndarray:
     return X
 
 
-def _load_npz(file: Path) -> _Split:
-    try:
-        # Pickled arrays would run code on load.
-        with np.load(file, allow_pickle=False) as archive:
-            missing = [key for key in _KEYS if key not in archive]
-            arrays = {key: archive[key] for key in _KEYS if key not in missing}
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"Cannot read {file} as a data set: {error}") from error
-    if missing:
-        raise ValueError(f"{file} lacks {', '.join(missing)}; a data set has {', '.join(_KEYS)}.")
+def _load_npz(file: Path) -> Split:
+    arrays = read_npz(file, KEYS)
     _check_shapes(file, arrays)
     X_train, X_test = (np.asarray(arrays[key], dtype=np.float32) for key in ("X_train", "X_test"))
     y_train, y_test = arrays["y_train"], arrays["y_test"]
@@ -291,6 +278,6 @@ def _not_found(name: str, archive: str) -> str:
     return (
         f"No data set {name!r} found.{hint} Tried: the sets bundled in sktime; {own}; the UCR/UEA "
         f"archive through sktime ({archive}). Available offline: {', '.join(available)}. Choose "
-        f"one of these, or put {name}.npz with {', '.join(_KEYS)} into a folder and name that "
+        f"one of these, or put {name}.npz with {', '.join(KEYS)} into a folder and name that "
         f"folder in {DATA_VARIABLE}, or try again with a network connection."
     )

@@ -55,7 +55,7 @@ def test_reading_gives_float32_and_a_view_where_it_can():
 def test_views_of_a_file_are_read_where_they_are(mode, tmp_path):
     X = np.random.default_rng(0).normal(size=(40, 3, 500)).astype(np.float32)
     np.save(tmp_path / "X.npy", X)
-    mapped, rows = np.load(tmp_path / "X.npy", mmap_mode=mode), np.array([30, 2, 2, 17])
+    mapped, rows = np.load(tmp_path / "X.npy", mmap_mode=mode), np.array([30, 2, 5, 17])
     for part in (slice(None), slice(5, None), np.s_[:, :1], np.s_[:, np.newaxis], np.s_[::-1]):
         np.testing.assert_array_equal(read(mapped[part], rows), X[part][rows])
     for view, moved in ((mapped, 0), (mapped[5:], 5)):
@@ -63,3 +63,19 @@ def test_views_of_a_file_are_read_where_they_are(mode, tmp_path):
         for row, (start, length) in zip(rows, _pages(base, view, rows), strict=True):
             assert start % mmap.PAGESIZE == 0
             assert base[start : start + length].endswith(X[moved + row].tobytes())
+
+
+@pytest.mark.parametrize("width", [1, 25, 700])
+def test_every_page_is_announced_once_and_no_sample_left_out(width, tmp_path):
+    X = np.zeros((3000, width))
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    base, size = _base(mapped), X[0].nbytes
+    offset = mapped.ctypes.data - np.frombuffer(base, np.uint8).ctypes.data
+    rows = np.sort(np.random.default_rng(0).integers(0, 3000, 500)).astype(np.int32)
+    found = list(_pages(base, mapped, rows))
+    assert len({start for start, _ in found}) == len(found) <= len(set(rows))
+    announced = {b // mmap.PAGESIZE for s, n in found for b in (*range(s, s + n, 512), s + n - 1)}
+    held = [(offset + int(r) * size, offset + int(r) * size + size - 1) for r in rows]
+    wanted = {page for a, b in held for page in range(a // mmap.PAGESIZE, b // mmap.PAGESIZE + 1)}
+    assert announced == wanted

@@ -186,6 +186,17 @@ def test_plain_npy_under_the_name_of_an_archive(tmp_path, monkeypatch):
     with (tmp_path / "Mine.npz").open("wb") as file:
         np.save(file, np.ones(3))
     monkeypatch.setenv("ROBUST_TS_DATA", str(tmp_path))
+    with pytest.raises(ValueError, match=r"Cannot read .*Mine\.npz as .* it is a single array"):
+        load_dataset("Mine")
+
+
+def test_a_damaged_array_is_named(tmp_path, monkeypatch, arrays):
+    file = tmp_path / "Mine.npz"
+    np.savez_compressed(file, **arrays)
+    content = bytearray(file.read_bytes())
+    content[60:90] = bytes(30)
+    file.write_bytes(content)
+    monkeypatch.setenv("ROBUST_TS_DATA", str(tmp_path))
     with pytest.raises(ValueError, match=r"Cannot read .*Mine\.npz as a data set"):
         load_dataset("Mine")
 

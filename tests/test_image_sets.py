@@ -97,7 +97,7 @@ def test_cifar10_without_pillow(folder, monkeypatch):
         return original(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(ImportError, match=r"pip install 'robust_ts\[images\]'"):
+    with pytest.raises(ImportError, match=r'pip install "\.\[images\]"'):
         load_dataset("CIFAR10")
 
 
@@ -114,7 +114,7 @@ def test_a_missing_file_is_said_where_to_put(name, file, folder, monkeypatch):
     ("name", "file", "content", "text"),
     [
         ("MNIST", "mnist.npz", {"X_train": np.zeros((1, 2, 2))}, "lacks y_train, X_test, y_test"),
-        ("MNIST", "mnist.npz", mnist(X_test=np.zeros((3, 27, 28))), "grey images"),
+        ("MNIST", "mnist.npz", mnist(X_test=np.zeros((3, 27, 28))), "gray images"),
         ("MNIST", "mnist.npz", mnist(y_test=np.array([{}])), "Cannot read"),
         (
             "CIFAR10",

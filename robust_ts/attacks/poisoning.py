@@ -15,7 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from robust_ts.attacks._base import BaseTrigger, RandomState
 
-_MODES = ("dirty", "clean", "all-to-all")
+#: How labels are treated: see `poison`.
+MODES = ("dirty", "clean", "all-to-all")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -98,9 +99,10 @@ def poison(
     Raises
     ------
     ValueError
-        If an argument is out of its range, if fewer samples can be poisoned than `rate` asks
-        for, if a `rate` above 0 comes to no sample at all, or if the trigger returns another
-        shape, a dtype that does not fit or values that are no longer finite.
+        If an argument is out of its range, if samples differ in shape, if fewer samples can be
+        poisoned than `rate` asks for, if a `rate` above 0 comes to no sample at all, or if the
+        trigger returns another shape, a dtype that does not fit or values that are no longer
+        finite.
 
     Examples
     --------
@@ -133,8 +135,24 @@ def poison(
     return PoisonedData(X=poisoned_X, y=poisoned_y, mask=mask, y_true=labels.copy())
 
 
+def as_one_array(X: Any, where: str = "") -> np.ndarray:
+    """Return X as an array; series of unequal length, which ``fit`` takes, no trigger does."""
+    cause: ValueError | None = None
+    try:
+        array = np.asarray(X)
+        if array.dtype != object or array.ndim != 1 or len(set(map(np.shape, array))) < 2:
+            return array
+    except ValueError as error:
+        cause = error
+    raise ValueError(
+        f"{where}X holds samples of different shapes, and a trigger takes samples of one shape. "
+        "Pad or crop series of unequal length to one length first, or take those of each length "
+        "apart, with a trigger of their own."
+    ) from cause
+
+
 def _check_data(X: Any, y: Any, exclude: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    X, y = np.asarray(X), np.asarray(y)
+    X, y = as_one_array(X, "poison: "), np.asarray(y)
     if X.ndim < 2 or y.ndim != 1 or len(X) != len(y) or len(y) == 0:
         raise ValueError(
             "poison: X must hold one row for each label and y be 1-D and not empty, got X of "
@@ -156,8 +174,8 @@ def _plan(
     y: np.ndarray, classes: np.ndarray, target: Any, mode: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return which samples may be chosen and the label each would get."""
-    if mode not in _MODES:
-        raise ValueError(f"poison: mode must be one of {', '.join(_MODES)}, got {mode!r}.")
+    if mode not in MODES:
+        raise ValueError(f"poison: mode must be one of {', '.join(MODES)}, got {mode!r}.")
     if mode == "all-to-all":
         if len(classes) < 2:
             raise ValueError(

@@ -32,7 +32,7 @@ def add_commands(commands: Any) -> None:
         "--rate", type=float, default=0.1, help="share of all samples (default: %(default)s)"
     )
     poison.add_argument(
-        "--mode", choices=("dirty", "clean", "all-to-all"), default="dirty", help="default: dirty"
+        "--mode", default="dirty", help="dirty, clean or all-to-all (default: %(default)s)"
     )
     poison.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     poison.set_defaults(run=_poison)
@@ -44,7 +44,7 @@ def _poison(arguments: argparse.Namespace) -> None:
     trigger = make_trigger(arguments.trigger, random_state=arguments.seed)
     data = read_data(arguments)
     poisoned = poison(
-        _taken_by(trigger, data.X),
+        _taken_by(trigger, _one_array(data.X)),
         data.y,
         trigger,
         target=_target(arguments.target, np.asarray(data.y)),
@@ -70,6 +70,15 @@ def _poison(arguments: argparse.Namespace) -> None:
         np.savez_compressed(file, **plain)  # type: ignore[arg-type]
     print(f"Written: {arguments.output}", file=sys.stderr)
     print(f"{poisoned.mask.sum()} of {len(poisoned.mask)} training samples are poisoned.")
+
+
+def _one_array(X: np.ndarray | list[np.ndarray]) -> np.ndarray:
+    """Pad series of unequal length with zeros: triggers and .npz files take one array."""
+    if isinstance(X, np.ndarray):
+        return X
+    longest = max(series.shape[1] for series in X)
+    print(f"Series of unequal length are padded with zeros to {longest} steps.", file=sys.stderr)
+    return np.stack([np.pad(series, ((0, 0), (0, longest - series.shape[1]))) for series in X])
 
 
 def _taken_by(trigger: Any, X: np.ndarray) -> np.ndarray:

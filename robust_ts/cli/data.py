@@ -1,12 +1,13 @@
 """The data a command is given: a file or the name of a data set."""
 
 import argparse
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from robust_ts._npz import KEYS, read_npz
 
 _SUFFIXES = (".npz", ".csv", ".ts")
 
@@ -19,9 +20,12 @@ HELP = (
 
 @dataclass(frozen=True)
 class Data:
-    """What a file or a data set holds; the test part and labels may be missing."""
+    """What a file or a data set holds; the test part and labels may be missing.
 
-    X: np.ndarray
+    Series of unequal length are a list of arrays of shape (n_channels, n_timesteps).
+    """
+
+    X: np.ndarray | list[np.ndarray]
     y: np.ndarray | None
     X_test: np.ndarray | None = None
     y_test: np.ndarray | None = None
@@ -71,13 +75,8 @@ def read_data(arguments: argparse.Namespace, *, labels: bool = True) -> Data:
 
 
 def _read_npz(path: Path) -> Data:
-    try:
-        # Pickled arrays would run code on load.
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"Cannot read {path}: {error}") from error
-    names = ("X_train", "y_train", "X_test", "y_test") if "X_train" in arrays else ("X", "y")
+    arrays = read_npz(path)
+    names = KEYS if "X_train" in arrays else ("X", "y")
     if names[0] not in arrays:
         raise ValueError(
             f"{path} needs an array X or X_train; it has {', '.join(arrays) or 'none'}."
@@ -87,6 +86,8 @@ def _read_npz(path: Path) -> Data:
 
 def _read_csv(path: Path, label: str) -> Data:
     import pandas as pd
+
+    from robust_ts.inputs import _is_number
 
     try:
         frame = pd.read_csv(path)
@@ -101,24 +102,14 @@ def _read_csv(path: Path, label: str) -> Data:
     return Data(frame.to_numpy(), y)
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _read_ts(path: Path) -> Data:
     from sktime.datasets import load_from_tsfile
 
-    from robust_ts.datasets import _pad
-
     try:
         nested, y = load_from_tsfile(str(path), return_data_type="nested_univ")
-        cells = nested.to_numpy()
-        X = _pad(cells, max(len(cell) for cell in cells.flat))
+        X = [np.stack(channels).astype(np.float32) for channels in nested.to_numpy()]
     # The reader raises whatever the parsing of a line raises.
     except Exception as error:
         raise ValueError(f"Cannot read {path}: {type(error).__name__}: {error}") from error
-    return Data(X, np.asarray(y))
+    equal = len({series.shape for series in X}) == 1
+    return Data(np.stack(X) if equal else X, np.asarray(y))

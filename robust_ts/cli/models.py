@@ -94,14 +94,9 @@ def _json_object(text: str) -> dict[str, Any]:
 
 
 def _fitted(arguments: argparse.Namespace, data: Data, defense: str) -> Any:
-    from robust_ts import ABLClassifier, E2ABLClassifier, NeuralClassifier
+    from robust_ts.evaluation.memory import ESTIMATORS
 
-    kinds: dict[str, Any] = {
-        "e2abl": E2ABLClassifier,
-        "abl": ABLClassifier,
-        "none": NeuralClassifier,
-    }
-    classifier = kinds[defense](
+    classifier = ESTIMATORS[defense](
         arguments.backbone,
         backbone_params=arguments.backbone_params,
         epochs=arguments.epochs,

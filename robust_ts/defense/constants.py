@@ -78,7 +78,7 @@ class DefenseConstants:
         few samples hide what kind they are.
     least_compared : int, default=10
         Fewest members of a group that is believed, with more than two classes, for its likeness
-        alone: fewer samples hide what kind they are (7 and 8 of 60 in unpoisoned data passed).
+        alone: fewer samples hide what kind they are (7 of 60 in unpoisoned data passed).
     beside : float, default=0.1
         Least weight of a confirmed group over that of the surest one of another class. Two
         attackers of about the same strength are both found; natural groups beside poison are left.

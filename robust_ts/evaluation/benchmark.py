@@ -7,6 +7,7 @@ it; a run that is in the file already is not run again.
 import json
 import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import product
@@ -174,6 +175,17 @@ def describe(run: Run, experiment: Experiment) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread, for runs side by side; also as a decorator."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def execute(
     run: Run, natural: Sequence[tuple[str, str]] = ((GRID_TRIGGERS[0], "dirty"),)
 ) -> list[dict[str, Any]]:
@@ -192,8 +204,12 @@ def execute(
     list of dict
         One row; for the reference one row a natural rate.
     """
-    if not torch.cuda.is_available():  # runs side by side; beside a card there is but one
-        torch.set_num_threads(1)
+    # Beside a card there is but one run.
+    with nullcontext() if torch.cuda.is_available() else one_thread():
+        return _measure(run, natural)
+
+
+def _measure(run: Run, natural: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
     experiment = run.experiment(natural[0][0])
     classifier = make_classifier(run.defense, run.backbone, run.seed, run.settings)
     about = describe(run, experiment)
@@ -233,6 +249,22 @@ def read_rows(path: str | Path) -> list[dict[str, Any]]:
             except json.JSONDecodeError:
                 continue
     return rows
+
+
+@contextmanager
+def open_rows(path: str | Path) -> Iterator[Callable[[Iterable[dict[str, Any]]], None]]:
+    """Open a results file, made where missing, and give what appends rows to it."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with Path(path).open("a+b") as file:
+        # A line cut short must not swallow the next one.
+        if file.tell() and Path(path).read_bytes()[-1:] != b"\n":
+            file.write(b"\n")
+
+        def append(rows: Iterable[dict[str, Any]]) -> None:
+            file.writelines(json.dumps(row).encode() + b"\n" for row in rows)
+            file.flush()
+
+        yield append
 
 
 def rows_of(grid: Grid, path: str | Path) -> list[dict[str, Any]]:
@@ -312,15 +344,9 @@ def do_runs(
         return all((run.key, part) in done for part in wanted)
 
     todo = [run for run in runs if not is_done(run)]
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with Path(path).open("a+b") as file:
-        # A line cut short must not swallow the next one.
-        if file.tell() and Path(path).read_bytes()[-1:] != b"\n":
-            file.write(b"\n")
+    with open_rows(path) as append:
         for rows in tqdm(_results(todo, work, n_jobs), total=len(todo), disable=not progress):
-            new = [row for row in rows if (_key(row), _part(row)) not in done]
-            file.writelines(json.dumps(row).encode() + b"\n" for row in new)
-            file.flush()
+            append(row for row in rows if (_key(row), _part(row)) not in done)
     return len(todo)
 
 

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from sklearn.calibration import calibration_curve
 from sklearn.utils.validation import check_consistent_length, column_or_1d
@@ -104,6 +103,7 @@ def calibration_error(suspicion: ArrayLike, mask: ArrayLike, n_bins: int = 10) -
     return float(np.average([abs(x["suspicion"] - x["poison"]) for x in lines], weights=counts))
 
 
+@benchmark.one_thread()
 def measure_suspicion(run: Run) -> list[dict[str, Any]]:
     """Fit the method on attacked data and keep the suspicion of every training sample.
 
@@ -118,7 +118,6 @@ def measure_suspicion(run: Run) -> list[dict[str, Any]]:
         One row with what a row of the benchmark holds, the suspicions in thousandths and the
         indices of the poisoned samples.
     """
-    torch.set_num_threads(1)
     experiment = run.experiment()
     classifier = benchmark.make_classifier(run.defense, run.backbone, run.seed, run.settings)
     measured = experiment.measure(classifier)

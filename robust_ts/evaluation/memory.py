@@ -17,6 +17,7 @@ from robust_ts.classifiers.e2abl import E2ABLClassifier
 from robust_ts.classifiers.neural import NeuralClassifier
 from robust_ts.evaluation.tables import markdown_table
 
+#: By the names that the command line gives them, here and in ``train --defense``.
 ESTIMATORS: dict[str, Any] = {
     "none": NeuralClassifier,
     "abl": ABLClassifier,

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from robust_ts.attacks.poisoning import as_one_array
 from robust_ts.evaluation.rates import (
     attack_success_rate_score,
     attacker_labels,
@@ -96,8 +97,8 @@ def attack_success_rate(
     Raises
     ------
     ValueError
-        If `target` is not one of the estimator's classes, `mode` is unknown, lengths differ, or
-        the trigger changes the shape.
+        If `target` is not one of the estimator's classes, `mode` is unknown, lengths differ,
+        samples differ in shape, or the trigger changes the shape.
     TypeError
         If `trigger` neither has ``transform`` nor can be called, or is a class.
 
@@ -244,7 +245,7 @@ def _stamp(X: Any, trigger: Any) -> Any:
             f"got {trigger!r}."
         )
     # A function from outside may write into its argument.
-    stamped = transform(deepcopy(X) if hasattr(X, "shape") else np.array(X))
+    stamped = transform(deepcopy(X) if hasattr(X, "shape") else np.array(as_one_array(X)))
     if np.shape(stamped) != np.shape(X):
         raise ValueError(
             f"The trigger changed the shape of X from {np.shape(X)} to {np.shape(stamped)}."

@@ -15,7 +15,9 @@ def _new_figure(width: float, height: float, columns: int = 1) -> tuple[Any, Any
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError("Plots need matplotlib: pip install 'robust_ts[plots]'.") from error
+        raise ImportError(
+            'Plots need matplotlib: pip install ".[plots]" in the clone of robust_ts.'
+        ) from error
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.subplots(1, columns)

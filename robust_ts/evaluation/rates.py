@@ -13,14 +13,14 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from robust_ts.attacks.poisoning import MODES
+
 __all__ = [
     "attack_success_rate_score",
     "attacker_labels",
     "net_attack_success_rate",
     "robust_accuracy_score",
 ]
-
-MODES = ("dirty", "clean", "all-to-all")
 
 
 def attacker_labels(

@@ -89,6 +89,11 @@ class StaticTrigger(BaseEstimator):
         -------
         self : object
             Fitted.
+
+        Raises
+        ------
+        ValueError
+            If ``y`` is no single series of finite numbers, or a parameter is out of its range.
         """
         values = as_values(y)
         pattern = self._check()
@@ -112,6 +117,10 @@ class StaticTrigger(BaseEstimator):
             raise ValueError(
                 f"trigger_length must be an integer of at least 1, got {self.trigger_length!r}."
             )
+        for name in ("trigger_amplitude", "target_amplitude"):
+            size = getattr(self, name)
+            if not isinstance(size, Real) or isinstance(size, bool) or not np.isfinite(float(size)):
+                raise ValueError(f"{name} must be a finite number, got {size!r}.")
         if isinstance(self.target, str) and self.target not in PATTERNS:
             known = ", ".join(map(repr, PATTERNS))
             raise ValueError(f"Unknown target {self.target!r}; known: {known}, or an array.")
@@ -314,15 +323,16 @@ def as_values(y: Any) -> np.ndarray:
     Raises
     ------
     ValueError
-        If it is no pandas Series or DataFrame, has instances, or holds NaN.
+        If it is no pandas Series, DataFrame or 2-D array, has instances, or holds NaN or infinity.
     """
     if isinstance(y, np.ndarray) and y.ndim == 2:
-        return y
-    if not isinstance(y, (pd.Series, pd.DataFrame)):
+        values = y.astype(float, copy=False)
+    elif not isinstance(y, (pd.Series, pd.DataFrame)):
         raise ValueError(f"y must be a pandas Series or DataFrame, got {type(y).__name__}.")
-    if isinstance(y.index, pd.MultiIndex):
+    elif isinstance(y.index, pd.MultiIndex):
         raise ValueError("y holds several instances; poison them one by one, y.loc[name].")
-    values = y.to_numpy(dtype=float).reshape(len(y), -1)
+    else:
+        values = y.to_numpy(dtype=float).reshape(len(y), -1)
     if not np.isfinite(values).all():
         raise ValueError("y holds NaN or infinite values; impute them first.")
     return values

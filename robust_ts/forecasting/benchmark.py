@@ -20,7 +20,7 @@ import torch
 from tqdm.auto import tqdm
 
 from robust_ts import __version__
-from robust_ts.evaluation.benchmark import read_rows
+from robust_ts.evaluation.benchmark import one_thread, open_rows, read_rows
 from robust_ts.forecasting.attacks import PoisonedSeries, StaticTrigger, poison_series
 from robust_ts.forecasting.generated import GeneratedTrigger
 from robust_ts.forecasting.metrics import (
@@ -52,8 +52,8 @@ class Setting:
     n_test: int
 
 
-#: Small enough for a quarter of an hour on one core: the last 1500 days of four currencies, four
-#: series of the illness data, and eight of the hourly series of full length.
+#: Of series cut to what one core can do: the last 1500 days of four currencies, four series of the
+#: illness data, and eight of the hourly series of full length.
 SETTINGS = {
     "exchange-rate": Setting(24, 8, 1, 200),
     "national-illness": Setting(36, 12, 1, 150),
@@ -190,6 +190,7 @@ def _reference(dataset: str, attack: str, method: str, run: ForecastRun) -> Fore
     )
 
 
+@one_thread()
 def execute(run: ForecastRun) -> dict[str, Any]:
     """Do one run: fit on the attacked history, forecast with and without the trigger.
 
@@ -199,7 +200,6 @@ def execute(run: ForecastRun) -> dict[str, Any]:
         What repeats the run, the metrics, the same metrics of the method trained on the clean
         history (``reference_...``), and for E2ABL the detection.
     """
-    torch.set_num_threads(1)
     setting = SETTINGS[run.dataset]
     y = load_series(run.dataset)
     train, test = y[: -setting.n_test], y[-setting.n_test :]
@@ -305,13 +305,10 @@ def run_benchmark(
         Show a bar with the time left.
     """
     runs = _runnable(runs)
-    path = Path(path)
     done = {_key(row) for row in read_rows(path)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
+    with open_rows(path) as append:
         for run in tqdm([r for r in runs if r.key not in done], disable=not progress):
-            file.write(json.dumps(execute(run)) + "\n")
-            file.flush()
+            append([execute(run)])
     wanted = {run.key for run in runs}
     return [row for row in read_rows(path) if _key(row) in wanted]
 
@@ -344,7 +341,8 @@ def _runnable(runs: Sequence[ForecastRun]) -> list[ForecastRun]:
     if find_spec("statsmodels") is not None or all(run.method != "ets" for run in runs):
         return list(runs)
     warnings.warn(
-        "The method 'ets' is skipped: it needs statsmodels. Install robust_ts[bench].",
+        "The method 'ets' is skipped: it needs statsmodels: pip install \".[bench]\" in "
+        "the clone of robust_ts.",
         stacklevel=3,
     )
     return [run for run in runs if run.method != "ets"]

@@ -1,6 +1,7 @@
 """Pictures of a forecast and of a report. Matplotlib is imported through one place only."""
 
 from collections.abc import Mapping
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ def plot_forecasts(
     past, truth : Series
         Before and after the cutoff.
     forecasts : mapping of str to Series
-        By name of the method; drawn in order.
+        By name of the method; drawn in order, in three colors in turn.
     wanted : Series, default=None
         The attacker's future.
     interval : DataFrame with two columns, default=None
@@ -89,9 +90,8 @@ def plot_forecasts(
         at = _positions(interval.index)
         low, high = (interval.iloc[:, k].to_numpy() for k in (0, 1))
         ax.fill_between(at, low, high, color=CLEAN, alpha=0.15, linewidth=0)
-    for (name, forecast), color in zip(
-        forecasts.items(), (UNCERTAIN, CLEAN, NATURAL), strict=False
-    ):
+    colors = cycle((UNCERTAIN, CLEAN, NATURAL))
+    for (name, forecast), color in zip(forecasts.items(), colors, strict=False):
         ax.plot(_positions(forecast.index), forecast.to_numpy(), color=color, lw=2, label=name)
     if wanted is not None:
         at = _positions(wanted.index)

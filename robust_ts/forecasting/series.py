@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from robust_ts._npz import read_npz
 from robust_ts.datasets import DATA_VARIABLE, DatasetNotFoundError
 
 _FILES = {
@@ -40,6 +41,8 @@ def load_series(name: str) -> pd.DataFrame:
     ------
     DatasetNotFoundError
         If the folder or the file is not there (a ``ValueError``).
+    ValueError
+        If the file cannot be read or lacks an array.
     """
     source = name.removesuffix("-held-out")
     held_out = source != name
@@ -52,16 +55,17 @@ def load_series(name: str) -> pd.DataFrame:
             f"The series {name!r} is not here: {DATA_VARIABLE} must name a folder that holds "
             f"forecasting/{_FILES[source]} (arrays: see docs/forecasting.md)."
         )
-    with np.load(file, allow_pickle=False) as archive:
-        if source == "m4-hourly":
-            whole = np.isfinite(archive["train"]).all(axis=1)
-            both = np.concatenate([archive["train"], archive["test"]], axis=1)[whole]
-            values = (both[_M4_HELD_OUT] if held_out else both[::30][:8]).T
-        elif source == "national-illness":
-            every = archive["values"]
+    if source == "m4-hourly":
+        arrays = read_npz(file, ("train", "test"))
+        whole = np.isfinite(arrays["train"]).all(axis=1)
+        both = np.concatenate([arrays["train"], arrays["test"]], axis=1)[whole]
+        values = (both[_M4_HELD_OUT] if held_out else both[::30][:8]).T
+    else:
+        every = read_npz(file, ("values",))["values"]
+        if source == "national-illness":
             rest = [i for i in range(every.shape[1]) if i not in _ILLNESS]
             values = every[:, rest if held_out else list(_ILLNESS)]
         else:
-            values = archive["values"][-1500:, slice(4, 8) if held_out else slice(0, 4)]
+            values = every[-1500:, slice(4, 8) if held_out else slice(0, 4)]
     columns = [f"v{i}" for i in range(values.shape[1])]
     return pd.DataFrame(values.astype(float), columns=columns)

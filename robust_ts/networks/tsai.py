@@ -75,7 +75,7 @@ def find_architecture(name: str) -> Any:
         import tsai.models as models
     except ImportError as error:
         raise ImportError(
-            f"backbone='tsai:{name}' needs tsai: pip install 'robust_ts[tsai]'."
+            f"backbone='tsai:{name}' needs tsai: pip install \".[tsai]\" in the clone of robust_ts."
         ) from error
     _mend_torchvision()
     homes = _architectures(models.__path__[0])

@@ -118,8 +118,8 @@ class FabricTeam(Team):
         except ImportError as error:
             raise ValueError(
                 "torchrun has started several processes, and training them together needs "
-                f"Lightning Fabric ({error}): pip install 'robust_ts[distributed]'. To let each "
-                "fit on its own, fit inside robust_ts.training.one_process()."
+                f'Lightning Fabric ({error}): pip install ".[distributed]" in the clone. To let '
+                "each fit on its own, fit inside robust_ts.training.one_process()."
             ) from None
         if device.type not in ("cpu", "cuda"):
             raise ValueError(

@@ -370,6 +370,12 @@ def test_the_surrogate_is_fitted_where_it_is_not(surrogate):
     assert default.surrogate_.backbone == "image_cnn"
 
 
+@pytest.mark.parametrize("wrong", [{"size": 9}, {"pattern": "stripes"}, {"position": "middle"}])
+def test_an_error_about_the_stamp_names_the_trigger_that_was_called(wrong, surrogate):
+    with pytest.raises(ValueError, match=r"^LabelConsistentTrigger: "):
+        LabelConsistentTrigger(surrogate=surrogate, **wrong).fit(digits()[0])
+
+
 def test_a_surrogate_of_other_images_is_refused(surrogate):
     X, y = digits()
     with pytest.raises(ValueError, match=r"fitted on .* \(1, 8, 8\), but X has \(1, 8, 7\)"):

@@ -249,6 +249,18 @@ def test_bad_data():
         poison(X, np.zeros(60, int), shift, 0)
 
 
+@pytest.mark.parametrize("kind", ["list", "objects"])
+def test_series_of_unequal_length_are_refused_with_a_remedy(kind):
+    X, y, _ = dataset()
+    ragged = [x[..., : x.shape[-1] - i % 2] for i, x in enumerate(X)]
+    if kind == "objects":
+        holder = np.empty(len(X), dtype=object)
+        holder[:] = ragged
+        ragged = holder
+    with pytest.raises(ValueError, match=r"poison: .* different shapes.*Pad or crop"):
+        poison(ragged, y, PatchTrigger())
+
+
 def test_a_target_that_is_not_there_fits_no_trigger():
     X, y, _ = dataset("str")
     trigger = PatchTrigger()

@@ -126,16 +126,12 @@ def test_backbone_params_must_be_keywords(make_waves, params):
 
 
 def test_a_built_in_network_takes_no_tap(make_waves):
-    with pytest.raises(
-        ValueError, match="backbone_tap='first' names a layer of"
-    ):
+    with pytest.raises(ValueError, match="backbone_tap='first' names a layer of"):
         NeuralClassifier("cnn", backbone_tap="first").fit(*make_waves(20))
 
 
 def test_a_fit_that_diverges_says_so(make_waves):
     clf = NeuralClassifier("cnn", backbone_params=SMALL["cnn"], epochs=3, learning_rate=1e30)
-    with pytest.raises(
-        ValueError, match=r"diverged: .*Lower learning_rate, which is 1e\+30"
-    ):
+    with pytest.raises(ValueError, match=r"diverged: .*Lower learning_rate, which is 1e\+30"):
         clf.fit(*make_waves(40))
     assert not hasattr(clf, "network_")

@@ -1,6 +1,7 @@
 """train, scan, predict and poison, from files to files."""
 
 import io
+import os
 import re
 import warnings
 
@@ -157,16 +158,48 @@ def test_csv(data, capsys):
     assert "has no header" in capsys.readouterr().err
 
 
+def write_ts(name, series, labels):
+    head = "@problemName x\n@timeStamps false\n@missing false\n@univariate true\n"
+    lines = [",".join(f"{v:.4f}" for v in row) for row in series]
+    body = "\n".join(f"{a}:{b}" for a, b in zip(lines, labels, strict=True))
+    with open(name, "w") as file:
+        file.write(f"{head}@classLabel true a b c\n@data\n{body}\n")
+
+
 def test_ts(data):
-    lines = [",".join(f"{v:.4f}" for v in row) for row in data["X_train"][:, 0]]
-    head = (
-        "@problemName x\n@timeStamps false\n@missing false\n@univariate true\n@equalLength true\n"
-    )
-    body = "\n".join(f"{a}:{b}" for a, b in zip(lines, data["y_train"], strict=True))
-    with open("series.ts", "w") as file:
-        file.write(f"{head}@seriesLength 24\n@classLabel true a b c\n@data\n{body}\n")
+    write_ts("series.ts", data["X_train"][:, 0], data["y_train"])
     assert run("train", "series.ts", *QUICK) == 0
-    assert load("model.safetensors").input_shape_ == (1, 24)
+    loaded = load("model.safetensors")
+    assert loaded.input_shape_ == (1, 24)
+    assert not loaded.unequal_length_
+
+
+def test_ts_of_unequal_length(data, capsys):
+    series = [row[: 24 - i % 5] for i, row in enumerate(data["X_train"][:, 0].round(4))]
+    write_ts("series.ts", series, data["y_train"])
+    assert run("train", "series.ts", "--seed", 3, *QUICK) == 0
+    loaded = load("model.safetensors")
+    assert loaded.unequal_length_
+    params = {"filters": [8, 8], "kernels": [5, 3]}
+    clf = E2ABLClassifier("cnn", backbone_params=params, epochs=3, learning_rate=0.01)
+    clf.set_params(random_state=3).fit(series, data["y_train"])
+    np.testing.assert_array_equal(loaded.predict(series), clf.predict(series))
+    # Another file, whose longest series is another.
+    write_ts("new.ts", [row[:20] for row in series[:5]], data["y_train"][:5])
+    assert run("predict", "model.safetensors", "new.ts", "--output", "p.csv") == 0
+    expected = clf.predict([row[:20] for row in series[:5]])
+    np.testing.assert_array_equal(pd.read_csv("p.csv")["prediction"], expected)
+    # Of an .npz one shape is asked.
+    capsys.readouterr()
+    assert run("poison", "series.ts") == 0
+    assert "padded with zeros to 24 steps" in capsys.readouterr().err
+    written = np.load("poisoned.npz")
+    untouched = written["X_train"][~written["is_poisoned"]]
+    assert untouched.shape[1:] == (1, 24)
+    kept = [s for s, bad in zip(series, written["is_poisoned"], strict=True) if not bad]
+    for row, values in zip(untouched[:, 0], kept, strict=True):
+        np.testing.assert_allclose(row[: len(values)], values, atol=1e-4)
+        assert (row[len(values) :] == 0).all()
 
 
 @pytest.mark.parametrize(
@@ -174,6 +207,7 @@ def test_ts(data):
     [
         (["train", "missing.npz"], "There is no file missing.npz"),
         (["train", "text.npz"], "Cannot read text.npz"),
+        (["train", "array.npz"], "Cannot read array.npz .* it is a single array"),
         (["train", "text.csv"], "Cannot read text.csv|no column 'label'"),
         (["train", "text.ts"], "Cannot read text.ts"),
         (["train", "keys.npz"], "needs an array X or X_train; it has Z"),
@@ -189,6 +223,7 @@ def test_ts(data):
         (["poison", "data.npz", "--trigger", "pach"], "'patch'"),
         (["poison", "data.npz", "--target", "z"], "its labels are a, b, c"),
         (["poison", "data.npz", "--rate", "0.9"], "rate=0.9"),
+        (["poison", "data.npz", "--mode", "dirt"], "mode must be one of dirty, clean, all-to-all"),
         (["poison", "unlabelled.npz"], "it has no array y"),
     ],
 )
@@ -197,6 +232,8 @@ def test_errors_are_one_line_without_a_traceback(data, arguments, text, capsys, 
     for name in ("text.npz", "text.csv", "text.ts"):
         with open(name, "w") as file:
             file.write("a,b\n1,2,3,4\n")
+    np.save("array", data["X_train"])
+    os.rename("array.npy", "array.npz")
     np.savez("keys.npz", Z=np.zeros(3))
     np.savez("unlabelled.npz", X=data["X_train"])
     assert run(*arguments) == 1

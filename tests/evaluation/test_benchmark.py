@@ -2,6 +2,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
 from sklearn.dummy import DummyClassifier
 
 from robust_ts import cli
@@ -51,6 +52,25 @@ def test_finished_runs_are_not_run_again(constants, tmp_path):
     assert run_grid(GRID, path, progress=False) == 1
     assert len(read_rows(path)) == len(lines)
     assert run_grid(GRID, path, progress=False) == 0
+
+
+def test_a_run_leaves_the_threads_of_torch_alone(constants, tmp_path, monkeypatch):
+    used, make = set(), benchmark.make_classifier
+
+    def counted(*args):
+        used.add(torch.get_num_threads())
+        return make(*args)
+
+    monkeypatch.setattr(benchmark, "make_classifier", counted)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        run_grid(replace(GRID, seeds=(0,)), tmp_path / "rows.jsonl", progress=False)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert used == {1}
 
 
 def test_rows_hold_what_repeats_them(constants, tmp_path):

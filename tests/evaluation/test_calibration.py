@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from robust_ts import cli
 from robust_ts.evaluation import calibration
@@ -39,7 +40,13 @@ def test_command_keeps_every_sample_and_prints_the_table(tmp_path, monkeypatch, 
     grid = Grid(("ItalyPowerDemand",), triggers=("sine",), defenses=("e2abl",), settings=small)
     monkeypatch.setitem(calibration.GRIDS, "calibration", grid)
     path = tmp_path / "rows.jsonl"
-    assert cli.main(["bench", "calibration", "--rows", str(path)]) == 0
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        assert cli.main(["bench", "calibration", "--rows", str(path)]) == 0
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
     assert "All runs: 2" in capsys.readouterr().out
     clean, attacked = read_rows(path)
     assert len(attacked["suspicion"]) == attacked["n_train"]

@@ -169,6 +169,13 @@ def test_lists_are_taken():
     assert attack_success_rate(MODEL, X.tolist(), Y.tolist(), Stamp(0), target=0) == 1.0
 
 
+@pytest.mark.parametrize("metric", [attack_success_rate, robust_accuracy, evaluate_backdoor])
+def test_series_of_unequal_length_are_refused_with_a_remedy(metric):
+    ragged = [x[:, : 4 - i % 2] for i, x in enumerate(X)]
+    with pytest.raises(ValueError, match=r"different shapes.*Pad or crop"):
+        metric(MODEL, ragged, Y, Stamp(0))
+
+
 def test_unknown_target_lists_the_classes():
     with pytest.raises(ValueError, match=r"target 5 is not one of the classes \[0, 1, 2\]"):
         attack_success_rate(MODEL, X, Y, untouched, target=5)

@@ -4,10 +4,12 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+import torch
 from sktime.forecasting.naive import NaiveForecaster
 
 from robust_ts import cli
 from robust_ts.datasets import DatasetNotFoundError
+from robust_ts.evaluation.benchmark import read_rows
 from robust_ts.forecasting import benchmark
 from robust_ts.forecasting.benchmark import METHODS, Setting, list_runs, run_benchmark, tables
 from robust_ts.forecasting.series import load_series
@@ -68,6 +70,27 @@ def test_finished_runs_are_not_run_again_and_the_tables_hold_all(
     assert "has no row of these runs, of 8 rows" in capsys.readouterr().err
 
 
+def test_a_line_cut_short_costs_that_run_alone(quick, tmp_path):
+    runs = list_runs(("walks",), ("none",), ("undefended", "e2abl"), (0, 1))
+    runs = [replace(run, n_origins=2) for run in runs]
+    path = tmp_path / "rows.jsonl"
+    run_benchmark(runs[:2], path, progress=False)
+    first, second = path.read_text().splitlines()
+    path.write_text(first + "\n" + second[:20])
+    assert len(run_benchmark(runs, path, progress=False)) == len(read_rows(path)) == 4
+
+
+def test_a_run_leaves_the_threads_of_torch_alone(quick, tmp_path):
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        run = replace(list_runs(("walks",), ("none",), ("undefended",), (0,))[0], n_origins=2)
+        run_benchmark([run], tmp_path / "rows.jsonl", progress=False)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_the_attack_of_the_papers_budget_hits_a_third_of_the_variables(quick, tmp_path):
     runs = list_runs(("walks",), ("backtime",), ("undefended", "e2abl"), (0,))
     rows = run_benchmark(
@@ -99,7 +122,7 @@ def test_every_method_and_attack_can_be_built():
 def test_a_rival_without_its_library_is_skipped_with_a_reason(quick, tmp_path, monkeypatch):
     monkeypatch.setattr(benchmark, "find_spec", lambda name: None)
     runs = list_runs(("walks",), ("none",), ("undefended", "ets"), (0,))
-    with pytest.warns(UserWarning, match=r"'ets' is skipped: it needs statsmodels.*\[bench\]"):
+    with pytest.warns(UserWarning, match=r"'ets' is skipped: it needs statsmodels.*\.\[bench\]"):
         rows = run_benchmark(runs, tmp_path / "rows.jsonl", progress=False)
     assert [row["method"] for row in rows] == ["undefended"]
 
@@ -118,6 +141,14 @@ def test_held_out_series_are_not_the_tuned_ones(tmp_path, monkeypatch):
         assert len(known) > 0
         assert len(new) > 0
         assert not set(known) & set(new)
+
+
+def test_a_file_of_series_that_lacks_an_array_is_named(tmp_path, monkeypatch):
+    (tmp_path / "forecasting").mkdir()
+    np.savez(tmp_path / "forecasting" / "forecast_m4_hourly.npz", train=np.zeros((3, 4)))
+    monkeypatch.setenv("ROBUST_TS_DATA", str(tmp_path))
+    with pytest.raises(ValueError, match=r"forecast_m4_hourly\.npz lacks test"):
+        load_series("m4-hourly")
 
 
 def test_a_missing_folder_is_named(monkeypatch):

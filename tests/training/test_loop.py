@@ -113,9 +113,7 @@ def test_a_loss_that_is_no_number_ends_training_with_a_remedy():
     trainer.run(1)
     with torch.no_grad():
         trainer.network[0].weight.fill_(float("nan"))
-    with pytest.raises(
-        ValueError, match=r"in epoch 2 of stage 'auxiliary'.*learning_rate"
-    ):
+    with pytest.raises(ValueError, match=r"in epoch 2 of stage 'auxiliary'.*learning_rate"):
         trainer.run()
 
 

@@ -64,21 +64,20 @@ class BadNetsTrigger(ImageTrigger):
         self.random_state = random_state
 
     def _draw(self, rng: np.random.RandomState) -> None:
-        size = check_count(self, "size")
+        name, size = type(self).__name__, check_count(self, "size")
         smallest = min(self.image_shape_[1:])
         if size > smallest:
             raise ValueError(
-                f"BadNetsTrigger: size={size} does not fit images of shape "
+                f"{name}: size={size} does not fit images of shape "
                 f"{self.image_shape_[1:]}. Use a size of at most {smallest}."
             )
         if self.pattern not in ("white", "checkerboard"):
             raise ValueError(
-                f"BadNetsTrigger: pattern must be 'white' or 'checkerboard', got {self.pattern!r}."
+                f"{name}: pattern must be 'white' or 'checkerboard', got {self.pattern!r}."
             )
         if self.position not in _CORNERS:
             raise ValueError(
-                f"BadNetsTrigger: position must be one of {', '.join(_CORNERS)}, got "
-                f"{self.position!r}."
+                f"{name}: position must be one of {', '.join(_CORNERS)}, got {self.position!r}."
             )
         bright = np.ones((size, size), dtype=bool)
         if self.pattern == "checkerboard":
