@@ -203,5 +203,5 @@ def test_every_exported_name_is_found_where_it_lives():
 
 @pytest.mark.skipif(HAS_TSAI, reason="tsai is installed")
 def test_without_tsai_the_message_says_how_to_install_it(make_waves):
-    with pytest.raises(ImportError, match=r"pip install 'robust_ts\[tsai\]'"):
+    with pytest.raises(ImportError, match=r'pip install "\.\[tsai\]"'):
         NeuralClassifier("tsai:FCN").fit(*make_waves())

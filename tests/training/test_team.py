@@ -107,7 +107,7 @@ def test_workers_of_joblib_are_in_no_team(launched, monkeypatch):
 
 def test_what_is_missing_is_said(launched, monkeypatch):
     monkeypatch.setitem(sys.modules, "lightning_fabric", None)
-    with pytest.raises(ValueError, match=r"pip install 'robust_ts\[distributed\]'.*one_process"):
+    with pytest.raises(ValueError, match=r'pip install "\.\[distributed\]".*one_process'):
         FabricTeam(CPU)
 
 
