@@ -73,6 +73,8 @@ def test_networks_of_images_are_timed_on_images(monkeypatch, tmp_path):
         ("image_cnn", "poisoned"),
     ]
     assert rows[0]["set"] == "digits, 1198 x 1 x 8 x 8"
+    series_alone = replace(settings, backbones=("cnn",))
+    assert "digits: not measured, no backbone for its samples" in defense.table(series_alone)
 
 
 def test_a_rival_that_is_missing_or_fails_is_reported_and_the_others_are_measured(monkeypatch):

@@ -25,6 +25,8 @@ def table(settings: Settings) -> str:
             notes.append(f"- {name}: not measured, it is neither bundled nor in ROBUST_TS_DATA")
             continue
         fitting = [b for b in settings.backbones if space_axes_of(b) == X.ndim - 2]
+        if not fitting:
+            notes.append(f"- {name}: not measured, no backbone for its samples was asked for")
         works = [(name, backbone, data) for backbone in fitting for data in GOALS]
         rows += [_cost(*work, X, y, settings) for work in settings.affordable(works, notes)]
     head = (
