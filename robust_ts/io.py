@@ -23,9 +23,7 @@ from torch import nn
 from robust_ts import __version__
 from robust_ts._codec import Reader, Writer
 from robust_ts.classifiers._base import BaseNeuralClassifier
-from robust_ts.classifiers.abl import ABLClassifier
-from robust_ts.classifiers.e2abl import E2ABLClassifier
-from robust_ts.classifiers.neural import NeuralClassifier
+from robust_ts.classifiers.names import BY_DEFENSE
 from robust_ts.networks import TwoHeadNetwork
 from robust_ts.training import isolated_rng
 
@@ -35,9 +33,7 @@ __all__ = ["load", "save"]
 FORMAT = 1
 _KEY = "robust_ts"
 
-_ESTIMATORS: dict[str, Any] = {
-    cls.__name__: cls for cls in (NeuralClassifier, ABLClassifier, E2ABLClassifier)
-}
+_ESTIMATORS: dict[str, Any] = {cls.__name__: cls for cls in BY_DEFENSE.values()}
 
 
 def save(estimator: Any, path: str | os.PathLike[str]) -> None:

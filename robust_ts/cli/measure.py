@@ -97,7 +97,7 @@ def _bench(arguments: argparse.Namespace) -> None:
     if arguments.grid == "memory":
         from robust_ts.evaluation import memory
 
-        chosen = arguments.defenses.split(",") if arguments.defenses else tuple(memory.ESTIMATORS)
+        chosen = arguments.defenses.split(",") if arguments.defenses else tuple(memory.BY_DEFENSE)
         print(memory.memory_table(arguments.gigabytes, arguments.path, chosen))
         return
     if arguments.grid == "forecasting":

@@ -94,9 +94,9 @@ def _json_object(text: str) -> dict[str, Any]:
 
 
 def _fitted(arguments: argparse.Namespace, data: Data, defense: str) -> Any:
-    from robust_ts.evaluation.memory import ESTIMATORS
+    from robust_ts.classifiers.names import BY_DEFENSE
 
-    classifier = ESTIMATORS[defense](
+    classifier = BY_DEFENSE[defense](
         arguments.backbone,
         backbone_params=arguments.backbone_params,
         epochs=arguments.epochs,

@@ -12,17 +12,8 @@ from typing import Any
 import numpy as np
 
 from robust_ts.chunks import chunks
-from robust_ts.classifiers.abl import ABLClassifier
-from robust_ts.classifiers.e2abl import E2ABLClassifier
-from robust_ts.classifiers.neural import NeuralClassifier
+from robust_ts.classifiers.names import BY_DEFENSE
 from robust_ts.evaluation.tables import markdown_table
-
-#: By the names that the command line gives them, here and in ``train --defense``.
-ESTIMATORS: dict[str, Any] = {
-    "none": NeuralClassifier,
-    "abl": ABLClassifier,
-    "e2abl": E2ABLClassifier,
-}
 
 #: Shape of a generated series, 256 kB as float32, and number of classes.
 SHAPE, N_CLASSES = (64, 1024), 8
@@ -43,7 +34,7 @@ _STATUS = Path("/proc/self/status")
 
 
 def memory_table(
-    gigabytes: float, folder: str | Path = ".", defenses: Sequence[str] = tuple(ESTIMATORS)
+    gigabytes: float, folder: str | Path = ".", defenses: Sequence[str] = tuple(BY_DEFENSE)
 ) -> str:
     """Fit and predict on a generated file, each estimator in turn, and tabulate peaks of memory.
 
@@ -70,9 +61,9 @@ def memory_table(
     ValueError
         If the system does not tell ``RssAnon``, or the disk has no room for the file.
     """
-    unknown = sorted(set(defenses) - set(ESTIMATORS))
+    unknown = sorted(set(defenses) - set(BY_DEFENSE))
     if unknown:
-        raise ValueError(f"Unknown defenses {unknown}; known: {', '.join(ESTIMATORS)}.")
+        raise ValueError(f"Unknown defenses {unknown}; known: {', '.join(BY_DEFENSE)}.")
     if not _STATUS.exists():
         raise ValueError(f"bench memory reads {_STATUS}, which only Linux has.")
     free = shutil.disk_usage(folder).free
@@ -126,7 +117,7 @@ def write_set(path: Path, n_samples: int, seed: int = 0) -> tuple[np.ndarray, np
 
 def _measure(defense: str, path: Path, y: np.ndarray, mask: np.ndarray) -> dict[str, str]:
     X = np.load(path, mmap_mode="r")
-    estimator = ESTIMATORS[defense]("cnn", **SETTINGS)
+    estimator = BY_DEFENSE[defense]("cnn", **SETTINGS)
     before = anonymous_bytes()
     start = time.perf_counter()
     with peak_of_memory() as fit:

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from robust_ts.networks.heads import BinnedHead, GlobalAverageHead, binned_pool
+from robust_ts.networks.heads import BinnedHead, GlobalAverageHead
 from robust_ts.networks.layers import Standardize, as_planes
 
 
@@ -37,11 +37,6 @@ class SplitNetwork(nn.Module):
         self.scale, self.backbone = scale, backbone
         self.head = GlobalAverageHead(int(backbone.out_channels), n_classes)  # type: ignore[arg-type]
 
-    def shallow(self, x: Tensor) -> Tensor:
-        """Shallow feature map ``(n, c, h, w)`` of raw input ``(n, c, *space)``."""
-        extra = _given(self.scale.mask(x))
-        return self.backbone.shallow(as_planes(self.scale(x)), **extra)  # type: ignore[operator]
-
     def forward(self, x: Tensor) -> Tensor:
         """Map raw input ``(n, c, *space)`` to main logits ``(n, n_classes)``."""
         extra = _given(self.scale.mask(x))
@@ -64,16 +59,10 @@ class ShallowNetwork(nn.Module):
         self.body = body
         self.head = BinnedHead(shallow_channels, is_series, n_classes)
 
-    def features(self, x: Tensor) -> Tensor:
-        """Pooled shallow features ``(n, d)`` of raw input."""
-        return binned_pool(self.body(x), self._mask(x))
-
     def forward(self, x: Tensor) -> Tensor:
         """Map raw input ``(n, c, *space)`` to auxiliary logits ``(n, n_classes)``."""
-        return self.head(self.body(x), self._mask(x))
-
-    def _mask(self, x: Tensor) -> Tensor | None:
-        return self.body.scale.mask(x)  # type: ignore[operator, union-attr]
+        mask = self.body.scale.mask(x)  # type: ignore[operator, union-attr]
+        return self.head(self.body(x), mask)
 
 
 class ShallowBody(nn.Module):

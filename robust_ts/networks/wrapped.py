@@ -43,12 +43,14 @@ def make_module(
     else:
         build = functools.partial(source, n_channels, n_classes, length)
     try:
-        module = build(**params)
+        # Only the call is checked: what goes wrong inside is the factory's own error.
+        inspect.signature(build).bind(**params)
     except TypeError as error:
         raise ValueError(
             f"The backbone factory {source!r} could not be called with backbone_params={params!r}: "
             f"{error}."
-        ) from error
+        ) from None
+    module = build(**params)
     if not isinstance(module, nn.Module):
         raise ValueError(
             f"The backbone factory {source!r} must return an nn.Module, got "

@@ -214,6 +214,14 @@ def test_a_keyword_that_the_factory_does_not_take_is_named():
         spec.main(MEAN, SCALE)
 
 
+def test_what_goes_wrong_inside_a_factory_is_its_own_error():
+    def broken(n_channels, n_classes, n_timesteps):
+        return Net(n_channels, n_classes, n_timesteps + "20")
+
+    with pytest.raises(TypeError, match="unsupported operand"):
+        NetworkSpec(broken, 2, 3, (20,), {}).main(MEAN, SCALE)
+
+
 @pytest.mark.gpu
 def test_a_network_that_lies_on_a_card_is_taken():
     for source in (Net(2, 3, 20).cuda(), lambda c, k, t: Net(c, k, t).cuda()):
