@@ -40,7 +40,7 @@ def judged(run: Run) -> list[dict[str, Any]]:
         for p in weights:
             owing = np.intersect1d(p.members, p.bearing)
             asked = {"likeness": p.members, "likeness_owing": owing}
-            heavy = p.score >= constants.proof_of_kind and not p.copied
+            heavy = p.score >= constants.least_weight and not p.copied
             groups.append(
                 {
                     "label": int(p.label),

@@ -169,7 +169,7 @@ def _together(
         own = labels == proposal.label
         wider = held & own
         wider[proposal.members] = True
-        if weights[i] < constants.alarm:
+        if weights[i] < constants.least_weight:
             break
         if wider.sum() <= largest_group(int(own.sum()), len(labels), constants):
             held[proposal.members] = True

@@ -237,6 +237,7 @@ def _train_without(
         if lesson is not None:
             back &= ~lesson.same_kind(confirmed, back, given)
         suspect &= ~back
+        means = class_means(job, ~suspect)  # what was refuted counts again
         beneath = np.zeros_like(probabilities)
         # What joins now has to be learned from the start: a whole fit follows.
         trainer.go_on(job.schedule)

@@ -52,9 +52,14 @@ class DefenseConstants:
     nats : float, default=20.0
         Log likelihood ratio of a member, mixture of the other classes against one class, that
         counts half: there, one account is e**20 times as likely as the other.
-    alarm : float, default=0.01
+    least_weight : float, default=0.008
         Least weight of a group to be held out: its score, times the share of other samples that its
-        pattern steers, times its debt. Bounds the cost: many unpoisoned sets stay below.
+        pattern steers, times its debt. And, with the weight that a network gives it that never saw
+        it (see ``proof``), to be confirmed where what is left of the group is compared with samples
+        of other classes as well, and its likeness counts: with two classes, where contents cannot
+        spread, and with more for a group that is most of its class, and where no group reaches
+        ``proof``. Natural groups of unpoisoned data reached half of it then, and nine tenths beside
+        poison in 50 series (GunPoint): few samples hide what kind they are.
     least_share : float, default=0.25
         What the share of steered samples, and the share that both networks read alike, count at
         least. Not every trigger can be put on other samples at fixed places, such as the last steps
@@ -62,6 +67,9 @@ class DefenseConstants:
     least_spread : float, default=0.1
         What the spread of contents counts at least: a network that has trained for a few steps only
         calls everything one class.
+    least_divisor : float, default=0.05
+        What agreement and contradiction count at least where something is divided by them: so
+        little says nothing.
     verify_share : float, default=0.4
         Epochs, over those of the fit, after which the network trained without a group judges it;
         a whole fit follows: late enough to classify well, early enough to cost little.
@@ -70,12 +78,6 @@ class DefenseConstants:
         network that never saw the group, times the spread of its contents, the share of members
         that both networks read alike, and the fourth root of that network's odds against its label.
         Natural groups of unpoisoned data reached three quarters of it.
-    proof_of_kind : float, default=0.008
-        The same where what is left of the group is compared with samples of other classes as well,
-        and its likeness counts: with two classes, where contents cannot spread, and with more for a
-        group that is most of its class, and where no group reaches ``proof``. Natural groups of
-        unpoisoned data reached half of it, and nine tenths beside poison in 50 series (GunPoint):
-        few samples hide what kind they are.
     least_compared : int, default=10
         Fewest members of a group that is believed, with more than two classes, for its likeness
         alone: fewer samples hide what kind they are (7 of 60 in unpoisoned data passed).
@@ -87,6 +89,9 @@ class DefenseConstants:
         came back, and each one left out costs clean accuracy.
     recover_every : int, default=3
         Epochs between two recoveries of labels.
+    doubt_of_group, doubt_of_network : float, default=0.4 and 0.1
+        Suspicion of a sample in a group of score 1 that was not confirmed, and of one that is
+        surely of another class to the final network: less than one half, for neither is a verdict.
     block : int, default=64000
         Most samples among which groups are sought at once: bounds memory. All sets on which the
         method was measured are smaller.
@@ -118,16 +123,18 @@ class DefenseConstants:
     projection: int = 256
     sample_cap: int = 1500
     nats: float = 20.0
-    alarm: float = 0.01
+    least_weight: float = 0.008
     least_share: float = 0.25
     least_spread: float = 0.1
+    least_divisor: float = 0.05
     verify_share: float = 0.4
     proof: float = 0.03
-    proof_of_kind: float = 0.008
     least_compared: int = 10
     beside: float = 0.1
     recover_probability: float = 0.5
     recover_every: int = 3
+    doubt_of_group: float = 0.4
+    doubt_of_network: float = 0.1
     block: int = 64_000
     low_loss_share: float = 0.05
     without: frozenset[str] = frozenset()

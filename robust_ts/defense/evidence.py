@@ -99,8 +99,7 @@ class Judge:
     ) -> None:
         self.witnesses, self.label, self.values = witnesses, label, values
         self.constants, self.seed = constants, seed
-        # 0.05: where views hardly agree on clean samples, agreement tells nothing.
-        self.usual = max(witnesses.usual_agreement(label), 0.05)
+        self.usual = max(witnesses.usual_agreement(label), constants.least_divisor)
         self.mixture = Mixture(witnesses.models[0], label, witnesses.weights)
 
     def weigh(self, group: np.ndarray, copied: bool = False) -> Proposal:

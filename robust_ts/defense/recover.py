@@ -114,14 +114,14 @@ def suspicion_of(
     ndarray of shape (n_samples,)
         0 (clean) to 1. A confirmed member's is the probability that its label is wrong, or how sure
         its group is by its equal values where that is more; a member of a group that was not
-        confirmed has 0.4 times the score of the group, or more where the network doubts its label,
-        and stays below one half.
+        confirmed has ``constants.doubt_of_group`` times the score of the group, and all have
+        ``constants.doubt_of_network`` times the probability of other labels where that is more.
     """
     wrong = 1.0 - probabilities[np.arange(len(labels)), labels]
-    suspicion = 0.1 * wrong
+    suspicion = constants.doubt_of_network * wrong
     for proposal in proposals:
         # A network that learned the trigger finds nothing wrong: only the score tells.
-        below = 0.4 * proposal.score
+        below = constants.doubt_of_group * proposal.score
         suspicion[proposal.members] = np.maximum(suspicion[proposal.members], below)
     for proposal in confirmed:
         sure = copies_proof(len(proposal.members), constants) if proposal.copied else 0.0

@@ -175,7 +175,7 @@ def verify(
     """Return the proposals that are confirmed, at most one a class.
 
     A group is proven by a weight of ``constants.proof`` or more; where its likeness to samples of
-    other classes is asked, by that times its weight, ``constants.proof_of_kind`` or more. Asked are
+    other classes is asked, by that times its weight, ``constants.least_weight`` or more. Asked are
 
     - with two classes all groups;
     - with more a group that is most of its class: of two kinds of a class the greater one is the
@@ -231,14 +231,14 @@ def _proven(
         return proposal.score >= constants.proof
 
     def passes(proposal: Proposal) -> bool:
-        if proposal.score < constants.proof_of_kind:  # then no likeness would help
+        if proposal.score < constants.least_weight:  # then no likeness would help
             return False
         if proposal.copied:
             return two_classes or proven(proposal)
         compared = [proposal]
         if not two_classes and is_most(proposal):
             compared += _owing(proposal)
-        return any(proposal.score * likeness(p) >= constants.proof_of_kind for p in compared)
+        return any(proposal.score * likeness(p) >= constants.least_weight for p in compared)
 
     if "likeness" in constants.without:
         return [p for p in proposals if proven(p)]
@@ -271,7 +271,7 @@ def _best_of_class(
 
     def rank(proposal: Proposal) -> tuple[bool, float]:
         agreed, contradicted = (
-            constants.factor(name, max(0.05, getattr(proposal, name)))
+            constants.factor(name, max(constants.least_divisor, getattr(proposal, name)))
             for name in ("agreement", "contradiction")
         )
         told = agreed * contradicted**0.5

@@ -15,12 +15,11 @@ ABLATION = ("e2abl", *(f"{VARIANT}without={stage}]" for stage in STAGES))
 _MOVED = (
     *("n_landmarks", "ridge", "least_classes", "min_group", "nats"),
     *(
-        "alarm",
+        "least_weight",
         "least_share",
         "least_spread",
         "verify_share",
         "proof",
-        "proof_of_kind",
         "least_compared",
         "beside",
         "recover_probability",
@@ -86,7 +85,7 @@ def variant_constants(name: str) -> DefenseConstants:
     >>> from robust_ts.evaluation.variants import variant_constants
     >>> variant_constants("e2abl[ridge=0.02/0.2]").ridge
     (0.02, 0.2)
-    >>> variant_constants("e2abl[alarm=0.1;without=verify]").alarm
+    >>> variant_constants("e2abl[least_weight=0.1;without=verify]").least_weight
     0.1
     """
     constants = DefenseConstants()

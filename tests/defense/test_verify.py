@@ -95,14 +95,14 @@ def like(level: float, asked: list | None = None):
 
 def test_where_nothing_is_proven_likeness_is_a_second_way_to_be_believed() -> None:
     y, asked, enough = labels(30), [], CONSTANTS.least_compared
-    faint = make_proposal(0, list(range(enough)), 1.5 * CONSTANTS.proof_of_kind)
+    faint = make_proposal(0, list(range(enough)), 1.5 * CONSTANTS.least_weight)
     assert verify([faint], y, like(0.7), CONSTANTS) == [faint]
     assert not verify([faint], y, like(0.6), CONSTANTS)
     assert not verify([faint], y, like(1.0), replace(CONSTANTS, without=frozenset({"likeness"})))
     # Not asked beside a proven group, of another class either, nor where it cannot help.
     proven = make_proposal(1, [30, 31], 1.1 * CONSTANTS.proof)
     assert verify([faint, proven], y, like(1.0, asked), CONSTANTS) == [proven]
-    fainter = replace(faint, score=0.9 * CONSTANTS.proof_of_kind)
+    fainter = replace(faint, score=0.9 * CONSTANTS.least_weight)
     assert not verify([fainter], y, like(1.0, asked), CONSTANTS)
     # Few samples pass for anything.
     assert not verify([replace(faint, members=faint.members[1:])], y, like(1.0, asked), CONSTANTS)
@@ -114,7 +114,7 @@ def test_where_nothing_is_proven_likeness_is_a_second_way_to_be_believed() -> No
 def test_a_group_that_is_most_of_its_class_must_pass_for_other_classes() -> None:
     y, asked = labels(), []
     most = make_proposal(0, [0, 1, 2, 3, 4], 2 * CONSTANTS.proof)
-    bar = CONSTANTS.proof_of_kind / most.score
+    bar = CONSTANTS.least_weight / most.score
     assert verify([most], y, like(1.01 * bar), CONSTANTS) == [most]
     assert not verify([most], y, like(0.99 * bar), CONSTANTS)
     half = replace(most, members=most.members[:4])
@@ -144,7 +144,7 @@ def test_few_that_owe_their_label_say_nothing_nor_do_those_of_a_smaller_group() 
     most = make_proposal(0, list(range(18)), 2 * CONSTANTS.proof)
     few = replace(most, bearing=np.arange(8))
     all_of_it = replace(most, bearing=most.members)
-    less = make_proposal(0, list(range(12)), 2 * CONSTANTS.proof_of_kind)
+    less = make_proposal(0, list(range(12)), 2 * CONSTANTS.least_weight)
     for group in (few, all_of_it, replace(less, bearing=np.arange(6))):
         assert not verify([group], y, like(0.0, asked), CONSTANTS)
     assert asked == [18, 18, 12]
@@ -173,7 +173,7 @@ def test_likeness_does_not_choose_among_the_groups_of_a_class() -> None:
 
 def test_with_two_classes_single_samples_bear_witness() -> None:
     y, P = np.repeat([0, 1], 10), np.tile([1 / 17, 16 / 17], (20, 1))
-    group = replace(make_proposal(0, [0, 1], 2 * CONSTANTS.proof_of_kind), debt=0.98)
+    group = replace(make_proposal(0, [0, 1], 2 * CONSTANTS.least_weight), debt=0.98)
 
     def confirmed(proposal, P=P, alike=1.0):
         reading = Reading(EVEN[: len(proposal.members), :2])
@@ -183,7 +183,7 @@ def test_with_two_classes_single_samples_bear_witness() -> None:
     assert not confirmed(replace(group, debt=0.7))  # natural parts owe as much
     assert not confirmed(group, alike=0.5)
     # Odds of 16 are no reason to believe, odds below 1 are one to doubt.
-    assert not confirmed(replace(group, score=1.2 * CONSTANTS.proof_of_kind))
+    assert not confirmed(replace(group, score=1.2 * CONSTANTS.least_weight))
     assert not confirmed(group, P=np.tile([0.95, 0.05], (20, 1)))
     # Half of a class against the other half: who is to say which is the poison?
     assert not confirmed(replace(group, members=np.arange(5)))
@@ -192,7 +192,7 @@ def test_with_two_classes_single_samples_bear_witness() -> None:
 
 def test_with_two_classes_copies_may_be_most_of_their_class() -> None:
     y, P = np.repeat([0, 1], 10), np.tile([1 / 17, 16 / 17], (20, 1))
-    group = replace(make_proposal(0, [0, 1, 2, 3, 4, 5], 2 * CONSTANTS.proof_of_kind), debt=0.9)
+    group = replace(make_proposal(0, [0, 1, 2, 3, 4, 5], 2 * CONSTANTS.least_weight), debt=0.9)
     reading = Reading(EVEN[:6, :2])
     assert not confirm(P, [reading], y, [group], likeness=1.0)
     assert confirm(P, [reading], y, [replace(group, copied=True)])

@@ -43,10 +43,10 @@ def test_shares_stay_below_one_and_others_double():
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("e2abl[alarms=1]", "Unknown variant"),
-        ("e2abl[alarm]", "Unknown variant"),
-        ("e2abl[alarm=0.1", "Unknown variant"),
-        ("e2abl[alarm=high]", "high"),
+        ("e2abl[least_weights=1]", "Unknown variant"),
+        ("e2abl[least_weight]", "Unknown variant"),
+        ("e2abl[least_weight=0.1", "Unknown variant"),
+        ("e2abl[least_weight=high]", "high"),
         ("e2abl[without=views]", "Unknown stages"),
     ],
 )
@@ -56,8 +56,8 @@ def test_names_that_say_nothing_are_refused(name, text):
 
 
 def test_variant_is_the_estimator_with_other_constants():
-    cls = variant_classifier("e2abl[alarm=0.01;without=verify/recover]")
-    assert cls._constants.alarm == 0.01
+    cls = variant_classifier("e2abl[least_weight=0.01;without=verify/recover]")
+    assert cls._constants.least_weight == 0.01
     assert cls._constants.without == {"verify", "recover"}
     assert cls("cnn", epochs=3).get_params() == E2ABLClassifier("cnn", epochs=3).get_params()
     assert E2ABLClassifier._constants == DEFAULT
