@@ -58,6 +58,7 @@ def main() -> None:
     grid = replace(STUDY_GRIDS["sensitivity"], seeds=(0,))
     drawn = curves(add_references(rows_of(grid, ROWS)))
     rows = int(np.ceil(len(drawn) / COLUMNS))
+    top = max(value for curve in drawn.values() for at in curve for value in at[2].values())
     figure = Figure(figsize=(3 * COLUMNS, 2.3 * rows), layout="constrained")
     FigureCanvasAgg(figure)
     for place, (constant, curve) in enumerate(sorted(drawn.items()), start=1):
@@ -66,7 +67,7 @@ def main() -> None:
             ax.plot([at[2][line] for at in curve], color=color, marker=marker, label=line)
         ax.set_xticks(range(len(curve)), [at[1] for at in curve])
         ax.set_title(constant, fontsize=9)
-        ax.set_ylim(-5, 105)
+        ax.set_ylim(-0.1 * top, 1.1 * top)
         ax.tick_params(labelsize=7)
         if place % COLUMNS == 1:
             ax.set_ylabel("points", fontsize=8)
