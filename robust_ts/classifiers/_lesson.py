@@ -161,11 +161,7 @@ class Lesson:
 def _together(
     taught: Sequence[Taught], labels: np.ndarray, constants: DefenseConstants
 ) -> list[Taught]:
-    """Take the groups that alarm, as long as they leave enough for training, in all and of a class.
-
-    A network that knows little of most classes cannot judge: many light groups would shield a heavy
-    one. So all of them together are no more than one group may be.
-    """
+    """Take the groups that alarm, as long as those of a class leave enough of it for training."""
     weights = [t.weigh(t.share, constants).score for t in taught]
     held, kept = np.zeros(len(labels), dtype=bool), []
     for i in np.argsort(weights)[::-1]:
@@ -173,10 +169,9 @@ def _together(
         own = labels == proposal.label
         wider = held & own
         wider[proposal.members] = True
-        if weights[i] < constants.least_weight:
+        if weights[i] < constants.alarm:
             break
-        too_many = (held | wider).sum() > constants.max_share * len(labels)
-        if not too_many and wider.sum() <= largest_group(int(own.sum()), len(labels), constants):
+        if wider.sum() <= largest_group(int(own.sum()), len(labels), constants):
             held |= wider
             kept.append(taught[i])
     return kept

@@ -52,10 +52,12 @@ class DefenseConstants:
     nats : float, default=20.0
         Log likelihood ratio of a member, mixture of the other classes against one class, that
         counts half: there, one account is e**20 times as likely as the other.
-    least_weight : float, default=0.008
+    alarm : float, default=0.01
         Least weight of a group to be held out: its score, times the share of other samples that its
-        pattern steers, times its debt. And, with the weight that a network gives it that never saw
-        it (see ``proof``), to be confirmed where what is left of the group is compared with samples
+        pattern steers, times its debt. Bounds the cost, and what the network that judges has to do
+        without.
+    least_weight : float, default=0.008
+        Least weight, as for ``proof``, of a group to be confirmed where what is left of the group is compared with samples
         of other classes as well, and its likeness counts: with two classes, where contents cannot
         spread, and with more for a group that is most of its class, and where no group reaches
         ``proof``. Natural groups of unpoisoned data reached half of it then, and nine tenths beside
@@ -123,6 +125,7 @@ class DefenseConstants:
     projection: int = 256
     sample_cap: int = 1500
     nats: float = 20.0
+    alarm: float = 0.01
     least_weight: float = 0.008
     least_share: float = 0.25
     least_spread: float = 0.1

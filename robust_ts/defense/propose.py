@@ -112,7 +112,7 @@ def _asked(
 
     add(divisions(rows, known, points, constants, n_samples, seed))
     likeliest = max(groups.values(), key=lambda p: p.score, default=None)
-    if likeliest and likeliest.score >= constants.least_weight:
+    if likeliest and likeliest.score >= constants.alarm:
         owing = learned.owing(label, likeliest.members, rows)
         drawn = [rows[settled(points, owing)]]
         add(of_right_size(drawn, len(rows), n_samples, constants))
@@ -121,9 +121,7 @@ def _asked(
 
 def worth_asking(proposals: Sequence[Proposal], constants: DefenseConstants) -> list[Proposal]:
     """Return the proposals whose score is worth a look by the networks, best first."""
-    return sorted(
-        (p for p in proposals if p.score >= constants.least_weight), key=lambda p: -p.score
-    )
+    return sorted((p for p in proposals if p.score >= constants.alarm), key=lambda p: -p.score)
 
 
 def low_loss_groups(

@@ -159,7 +159,7 @@ def test_two_classes_are_defended_too(trigger, n_more):
 
 
 def test_refuted_suspects_give_the_plain_network_bit_by_bit(clean, monkeypatch):
-    always = replace(DefenseConstants(), least_weight=0.0)
+    always = replace(DefenseConstants(), alarm=0.0)
     monkeypatch.setattr(E2ABLClassifier, "_constants", always)
     monkeypatch.setattr(e2abl, "verify", lambda *args: [])
     short = {"epochs": 8}

@@ -8,7 +8,7 @@ import pytest
 
 from robust_ts import E2ABLClassifier, NeuralClassifier
 from robust_ts.classifiers import e2abl
-from robust_ts.classifiers._lesson import Lesson, Taught, _together
+from robust_ts.classifiers._lesson import Lesson
 from robust_ts.classifiers.e2abl import _completed
 from tests.defense._groups import clean_series, make_proposal, poisoned_series
 
@@ -86,18 +86,6 @@ def test_what_is_held_out_leaves_enough_of_the_class(monkeypatch, blurred) -> No
     several = [make_proposal(0, members.tolist(), 0.3) for members in (bad, good)]
     _, lesson = fit_with(monkeypatch, X, y, several)
     assert len(lesson.taught) == 1
-
-
-def test_light_groups_do_not_take_the_data_from_the_network_that_judges() -> None:
-    labels = np.repeat(np.arange(4), 25)
-    groups = [(0, 20, 0.3), (1, 12, 0.2), (2, 12, 0.2), (3, 5, 0.1)]  # class, size, weight
-    taught = [
-        Taught(make_proposal(k, list(range(25 * k, 25 * k + n)), w), labels, None, 1.0)
-        for k, n, w in groups
-    ]
-    kept = _together(taught, labels, e2abl.DefenseConstants())
-    assert [t.proposal.label for t in kept] == [0, 3]  # no more than a quarter of all samples
-    assert len(_together(taught[1:3], labels, e2abl.DefenseConstants())) == 2
 
 
 def test_what_the_rest_of_the_class_teaches_as_well_is_no_poison(monkeypatch) -> None:

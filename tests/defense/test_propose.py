@@ -68,7 +68,7 @@ def test_inputs_are_not_changed_and_seeds_repeat() -> None:
 
 
 def test_groups_worth_asking_about_come_best_first() -> None:
-    level = CONSTANTS.least_weight
+    level = CONSTANTS.alarm
     mixed = [make_proposal(0, [0], level - 0.001), make_proposal(1, [1], level)]
     assert [p.label for p in worth_asking(mixed, CONSTANTS)] == [1]
     many = [make_proposal(k, [k], level + 0.01 * k) for k in range(4)]
