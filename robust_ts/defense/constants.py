@@ -57,8 +57,8 @@ class DefenseConstants:
         pattern steers, times its debt. Bounds the cost, and what the network that judges has to do
         without.
     least_weight : float, default=0.008
-        Least weight, as for ``proof``, of a group to be confirmed where what is left of the group is compared with samples
-        of other classes as well, and its likeness counts: with two classes, where contents cannot
+        Least weight, as for ``proof``, of a group to be confirmed where what is left of it is
+        compared with samples of other classes as well, and its likeness counts: with two classes, where contents cannot
         spread, and with more for a group that is most of its class, and where no group reaches
         ``proof``. Natural groups of unpoisoned data reached half of it then, and nine tenths beside
         poison in 50 series (GunPoint): few samples hide what kind they are.
