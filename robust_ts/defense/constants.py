@@ -58,8 +58,9 @@ class DefenseConstants:
         without.
     least_weight : float, default=0.008
         Least weight, as for ``proof``, of a group to be confirmed where what is left of it is
-        compared with samples of other classes as well, and its likeness counts: with two classes, where contents cannot
-        spread, and with more for a group that is most of its class, and where no group reaches
+        compared with samples of other classes as well, and its likeness counts:
+        with two classes, where contents cannot spread, and with more for a group that is most of
+        its class, and where no group reaches
         ``proof``. Natural groups of unpoisoned data reached half of it then, and nine tenths beside
         poison in 50 series (GunPoint): few samples hide what kind they are.
     least_share : float, default=0.25
