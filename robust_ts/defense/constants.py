@@ -56,13 +56,6 @@ class DefenseConstants:
         Least weight of a group to be held out: its score, times the share of other samples that its
         pattern steers, times its debt. Bounds the cost, and what the network that judges has to do
         without.
-    least_weight : float, default=0.008
-        Least weight, as for ``proof``, of a group to be confirmed where what is left of it is
-        compared with samples of other classes as well, and its likeness counts:
-        with two classes, where contents cannot spread, and with more for a group that is most of
-        its class, and where no group reaches
-        ``proof``. Natural groups of unpoisoned data reached half of it then, and nine tenths beside
-        poison in 50 series (GunPoint): few samples hide what kind they are.
     least_share : float, default=0.25
         What the share of steered samples, and the share that both networks read alike, count at
         least. Not every trigger can be put on other samples at fixed places, such as the last steps
@@ -81,6 +74,12 @@ class DefenseConstants:
         network that never saw the group, times the spread of its contents, the share of members
         that both networks read alike, and the fourth root of that network's odds against its label.
         Natural groups of unpoisoned data reached three quarters of it.
+    least_weight : float, default=0.008
+        The same where what is left of the group is compared with samples of other classes as well,
+        and its likeness counts: with two classes, where contents cannot spread, and with more for a
+        group that is most of its class, and where no group reaches ``proof``. Natural groups of
+        unpoisoned data reached half of it, and nine tenths beside poison in 50 series (GunPoint):
+        few samples hide what kind they are.
     least_compared : int, default=10
         Fewest members of a group that is believed, with more than two classes, for its likeness
         alone: fewer samples hide what kind they are (7 of 60 in unpoisoned data passed).
