@@ -13,7 +13,7 @@ from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.division import alike
 from robust_ts.defense.evidence import Proposal, capped
 from robust_ts.defense.patterns import Stamp, mean_of_real, pattern_of, stamp_of
-from robust_ts.defense.propose import members_of, worth_asking
+from robust_ts.defense.propose import least_to_alarm, members_of, worth_asking
 from robust_ts.defense.transfer import bearers, debt, steered_share, unlearned_share
 from robust_ts.training import Trainer
 
@@ -164,12 +164,13 @@ def _together(
     """Take the groups that alarm, as long as those of a class leave enough of it for training."""
     weights = [t.weigh(t.share, constants).score for t in taught]
     held, kept = np.zeros(len(labels), dtype=bool), []
+    bar = least_to_alarm(weights, constants)
     for i in np.argsort(weights)[::-1]:
         proposal = taught[i].proposal
         own = labels == proposal.label
         wider = held & own
         wider[proposal.members] = True
-        if weights[i] < constants.alarm:
+        if weights[i] < bar:
             break
         if wider.sum() <= largest_group(int(own.sum()), len(labels), constants):
             held |= wider

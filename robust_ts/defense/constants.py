@@ -55,7 +55,7 @@ class DefenseConstants:
     alarm : float, default=0.01
         Least weight of a group to be held out: its score, times the share of other samples that its
         pattern steers, times its debt. Bounds the cost, and what the network that judges has to do
-        without.
+        without. Where no group reaches it, the heaviest alone is held out from ``least_weight`` on.
     least_share : float, default=0.25
         What the share of steered samples, and the share that both networks read alike, count at
         least. Not every trigger can be put on other samples at fixed places, such as the last steps

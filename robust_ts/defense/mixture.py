@@ -85,9 +85,8 @@ class _View:
         rest = self.own[~inside] - self.own[~inside].mean(axis=0)
         within = self.scatter + rest.T @ rest
         within[np.diag_indices_from(within)] += _RIDGE * np.trace(within) / len(within)
-        white = halves(within, self.centers.T, self.own)
-        white *= np.sqrt(max(self.freedom - inside.sum(), 1))
-        centers, own = white[:, : len(self.shares)], white[:, len(self.shares) :]
+        freedom = np.sqrt(max(self.freedom - inside.sum(), 1))
+        centers, own = (w * freedom for w in halves(within, self.centers.T, self.own))
         between = centers * np.sqrt(self.shares)
         values, vectors = np.linalg.eigh(between.T @ between)
         kept = np.flatnonzero(values > 1e-6 * max(values[-1], 1e-12))[-_DIMENSIONS:]

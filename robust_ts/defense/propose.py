@@ -5,9 +5,13 @@ which the stages are called stands in ``robust_ts.classifiers.e2abl``.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import chain
+from threading import Lock
 
 import numpy as np
+import torch
 
 from robust_ts.defense.candidates import candidates, of_right_size, two_means
 from robust_ts.defense.constants import DefenseConstants
@@ -64,11 +68,12 @@ def propose(
     copied: list[list[np.ndarray]] = [[]] * n_classes
     if "copies" not in constants.without:
         copied = copied_groups(features.exact, labels, n_classes, constants)
-    proposals = []
-    for label in range(n_classes):
+    asking = Lock()  # one class at a time asks the network
+
+    def of_class(label: int) -> list[Proposal]:
         rows = np.flatnonzero(labels == label)
         if len(rows) < 2 * constants.min_group:
-            continue
+            return []
         witnesses, column = shared, label
         if witnesses is None:
             everything = np.concatenate(whole, axis=1)
@@ -85,8 +90,11 @@ def propose(
         if learned is None:
             found = sorted(found, key=lambda p: -p.score)[:1]
         else:
-            found = _asked(found, label, rows, learned, judge, len(labels), seed)
-        proposals += [replace(p, label=label) for p in found]
+            found = _asked(found, label, rows, learned, judge, len(labels), seed, asking)
+        return [replace(p, label=label) for p in found]
+
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        proposals = list(chain.from_iterable(pool.map(of_class, range(n_classes))))
     return sorted(proposals, key=lambda p: -p.score)
 
 
@@ -98,9 +106,10 @@ def _asked(
     judge: Judge,
     n_samples: int,
     seed: int,
+    asking: Lock,
 ) -> list[Proposal]:
     """Add the groups that a network knows of a class to what was found."""
-    constants, points = judge.constants, learned.points(rows)
+    constants = judge.constants
     # Copies come last, and replace the same group where it was found otherwise as well.
     groups = {p.members.tobytes(): p for p in found}
     known = [p.members for p in found]
@@ -110,18 +119,34 @@ def _asked(
             if group.tobytes() not in groups:
                 groups[group.tobytes()] = judge.weigh(group)
 
-    add(divisions(rows, known, points, constants, n_samples, seed))
+    with asking:
+        points = learned.points(rows)
+        divided = divisions(rows, known, points, constants, n_samples, seed)
+    add(divided)
     likeliest = max(groups.values(), key=lambda p: p.score, default=None)
     if likeliest and likeliest.score >= constants.alarm:
-        owing = learned.owing(label, likeliest.members, rows)
-        drawn = [rows[settled(points, owing)]]
+        with asking:
+            owing = learned.owing(label, likeliest.members, rows)
+            drawn = [rows[settled(points, owing)]]
         add(of_right_size(drawn, len(rows), n_samples, constants))
     return list(groups.values())
 
 
 def worth_asking(proposals: Sequence[Proposal], constants: DefenseConstants) -> list[Proposal]:
     """Return the proposals whose score is worth a look by the networks, best first."""
-    return sorted((p for p in proposals if p.score >= constants.alarm), key=lambda p: -p.score)
+    ranked = sorted(proposals, key=lambda p: -p.score)
+    bar = least_to_alarm([p.score for p in ranked], constants)
+    return [p for p in ranked if p.score >= bar]
+
+
+def least_to_alarm(weights: Sequence[float], constants: DefenseConstants) -> float:
+    """Return the least weight that alarms: where no group reaches ``alarm``, the heaviest may.
+
+    One light group held out costs the network that judges next to nothing; all the light groups of
+    each class, held out together, leave it ignorant of what it has to judge.
+    """
+    heaviest = max(weights, default=0.0)
+    return min(constants.alarm, max(heaviest, constants.least_weight))
 
 
 def low_loss_groups(

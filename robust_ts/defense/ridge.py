@@ -1,7 +1,9 @@
 """Kernel ridge classifiers that forget a group in closed form."""
 
 import numpy as np
-from scipy.linalg.lapack import dpotrf, dtrtrs
+from scipy.linalg.lapack import dpotrf, dtrtri, dtrtrs
+
+_MANY = 4
 
 
 def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -108,8 +110,7 @@ class LeaveGroupOut:
     def leave_one_out(self) -> np.ndarray:
         """Score every sample by the classifier without it; of shape (n_samples, n_classes)."""
         weights = self._weights[self.labels]
-        half = halves(self._total.copy(), self._sums * self._weights, self.features)
-        solved, points = half[:, : self.n_classes], half[:, self.n_classes :]
+        solved, points = halves(self._total.copy(), self._sums * self._weights, self.features)
         leverage = (weights * (points**2).sum(axis=0))[:, None]
         own = np.eye(self.n_classes)[self.labels]
         scores: np.ndarray = (points.T @ solved - leverage * own) / np.maximum(1 - leverage, 1e-3)
@@ -139,9 +140,10 @@ class LeaveGroupOut:
         left = own.points[inside]
         target = own.target.copy()
         target[:, label] = weight * (own.total - left.sum(axis=0))
-        half = halves(own.others + weight * (own.gram - left.T @ left), target, own.points)
-        raw = half[:, self.n_classes :].T @ half[:, : self.n_classes]
-        leverage = weight * (half[:, self.n_classes :] ** 2).sum(axis=0)
+        gram = own.others + weight * (own.gram - left.T @ left)
+        solved, points = halves(gram, target, own.points)
+        raw = points.T @ solved
+        leverage = weight * (points**2).sum(axis=0)
         alone = raw.copy()
         alone[:, label] -= leverage
         alone /= np.maximum(1 - leverage, 1e-3)[:, None]
@@ -183,20 +185,26 @@ class _OneClass:
 
     def reduced(self) -> "_OneClass":
         """Give the same in as many dimensions as the class has samples: its span is no wider."""
-        n_classes = self.target.shape[1]
-        white = halves(self.others, self.target, self.points)
-        basis, corner = np.linalg.qr(white[:, n_classes:])
-        target = basis.T @ white[:, :n_classes]
+        solved, points = halves(self.others, self.target, self.points)
+        basis, corner = np.linalg.qr(points)
+        target = basis.T @ solved
         return _OneClass(np.ascontiguousarray(corner.T), target, np.eye(len(target)))
 
 
-def halves(gram: np.ndarray, target: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Return ``inv(L) @ [target, points.T]`` with ``L`` the Cholesky factor of ``gram``.
+def halves(
+    gram: np.ndarray, target: np.ndarray, points: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``inv(L) @ target`` and ``inv(L) @ points.T``, ``L`` the Cholesky factor of ``gram``.
 
     LAPACK is called directly: on matrices this small, checks would take longer than the solves.
     """
-    factor, failed = dpotrf(gram, lower=True, overwrite_a=True, clean=False)
+    size, n_targets = target.shape
+    many = len(points) > _MANY * size  # then one inverse and products are faster than many solves
+    factor, failed = dpotrf(gram, lower=True, overwrite_a=True, clean=many)
     if failed:
         raise np.linalg.LinAlgError(f"Gram matrix is not positive definite (dpotrf: {failed}).")
-    both = np.concatenate([target, points.T], axis=1)
-    return np.asarray(dtrtrs(factor, both, lower=True)[0])
+    if many:
+        inverse = dtrtri(factor, lower=True, overwrite_c=True)[0]
+        return inverse @ target, (points @ inverse.T).T
+    both = dtrtrs(factor, np.concatenate([target, points.T], axis=1), lower=True)[0]
+    return both[:, :n_targets], both[:, n_targets:]

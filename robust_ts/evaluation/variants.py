@@ -15,6 +15,7 @@ ABLATION = ("e2abl", *(f"{VARIANT}without={stage}]" for stage in STAGES))
 _MOVED = (
     *("n_landmarks", "ridge", "least_classes", "min_group", "nats"),
     *(
+        "alarm",
         "least_weight",
         "least_share",
         "least_spread",

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from robust_ts.defense.propose import members_of, propose, worth_asking
+from robust_ts.defense.propose import least_to_alarm, members_of, propose, worth_asking
 from robust_ts.defense.views import feature_views
 from tests.defense._groups import (
     CONSTANTS,
@@ -65,6 +65,28 @@ def test_inputs_are_not_changed_and_seeds_repeat() -> None:
     two = propose(feature_views(X, 3), y, N_CLASSES, CONSTANTS, seed=5)
     assert all(np.array_equal(views[k], copies[k]) for k in views)
     assert [p.score for p in one] == [p.score for p in two]
+
+
+def test_classes_are_searched_in_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y, _ = poisoned_series()
+    found = []
+    for threads in (1, 3):
+        monkeypatch.setattr("torch.get_num_threads", lambda threads=threads: threads)
+        found.append(propose(feature_views(X), y, N_CLASSES, CONSTANTS))
+    for one, other in zip(*found, strict=True):
+        assert (one.label, one.score) == (other.label, other.score)
+        np.testing.assert_array_equal(one.members, other.members)
+
+
+def test_where_none_reaches_the_alarm_the_heaviest_alone_may() -> None:
+    alarm, least = CONSTANTS.alarm, CONSTANTS.least_weight
+    between = (alarm + least) / 2
+    assert least_to_alarm([alarm, between], CONSTANTS) == alarm
+    assert least_to_alarm([least, between], CONSTANTS) == between
+    assert least_to_alarm([least / 2], CONSTANTS) == least
+    assert least_to_alarm([], CONSTANTS) == least
+    light = [make_proposal(0, [0], least), make_proposal(1, [1], between)]
+    assert [p.label for p in worth_asking(light, CONSTANTS)] == [1]
 
 
 def test_groups_worth_asking_about_come_best_first() -> None:

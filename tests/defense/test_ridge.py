@@ -1,6 +1,7 @@
 import numpy as np
+import pytest
 
-from robust_ts.defense.ridge import LeaveGroupOut, kernel_map
+from robust_ts.defense.ridge import LeaveGroupOut, halves, kernel_map
 
 
 def test_leave_group_out_equals_training_without_the_group() -> None:
@@ -26,6 +27,16 @@ def test_leave_one_out_equals_training_without_the_sample() -> None:
     P, Y = np.delete(features, 1, axis=0), np.delete(np.eye(3)[labels], 1, axis=0)
     gram = (P * weights[:, None]).T @ P + 0.1 * 30 / 10 * np.eye(6)
     np.testing.assert_allclose(alone, features[1] @ np.linalg.solve(gram, P.T @ Y), atol=1e-10)
+
+
+@pytest.mark.parametrize("n_points", [3, 50])  # as many solves as points, or one inverse
+def test_halves_are_solved_for_few_and_for_many_points(n_points: int) -> None:
+    rng = np.random.default_rng(3)
+    root, target, points = (rng.normal(size=s) for s in ((5, 5), (5, 2), (n_points, 5)))
+    gram = root @ root.T + np.eye(5)
+    solved, white = halves(gram.copy(), target, points)
+    np.testing.assert_allclose(white.T @ solved, points @ np.linalg.solve(gram, target))
+    np.testing.assert_allclose(white.T @ white, points @ np.linalg.solve(gram, points.T))
 
 
 def test_kernel_map_reproduces_the_kernel_where_all_samples_are_landmarks() -> None:
