@@ -1,5 +1,7 @@
 """Kernel ridge classifiers that forget a group in closed form."""
 
+from threading import local
+
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dtrtri, dtrtrs
 
@@ -89,7 +91,7 @@ class LeaveGroupOut:
         self._weights = np.array([self._weight(len(r)) for r in self.rows])
         self._total = sum(w * g for w, g in zip(self._weights, self._grams, strict=True))
         self._total = self._total + strength * len(labels) / 10 * np.eye(features.shape[1])
-        self._own: tuple[int, _OneClass] | None = None
+        self._kept = local()  # what each thread needs of the class that it is at
 
     def _weight(self, size: int) -> float:
         return len(self.labels) / (self.n_classes * max(size, 1))
@@ -158,12 +160,13 @@ class LeaveGroupOut:
 
     def _of_class(self, label: int) -> "_OneClass":
         """Give what scores of one class need; kept for the next group of it."""
-        if self._own is None or self._own[0] != label:
+        kept: tuple[int, _OneClass] | None = getattr(self._kept, "own", None)
+        if kept is None or kept[0] != label:
             points = self.features[self.rows[label]]
             others = self._total - self._weights[label] * self._grams[label]
             own = _OneClass(points, self._sums * self._weights, others)
-            self._own = label, own.reduced() if len(points) < len(others) else own
-        return self._own[1]
+            kept = self._kept.own = label, own.reduced() if len(points) < len(others) else own
+        return kept[1]
 
 
 class _OneClass:

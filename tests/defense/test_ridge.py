@@ -1,7 +1,10 @@
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import numpy as np
 import pytest
 
-from robust_ts.defense.ridge import LeaveGroupOut, halves, kernel_map
+from robust_ts.defense.ridge import LeaveGroupOut, _OneClass, halves, kernel_map
 
 
 def test_leave_group_out_equals_training_without_the_group() -> None:
@@ -55,3 +58,30 @@ def test_moments_are_those_of_each_class() -> None:
     assert sizes.tolist() == [10, 10, 10]
     np.testing.assert_allclose(means[1], part.mean(axis=0))
     np.testing.assert_allclose(scatters[1], 9 * np.cov(part, rowvar=False))
+
+
+def test_threads_that_ask_about_different_classes_do_not_disturb_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(4)
+    features, labels = rng.normal(size=(60, 6)), np.arange(60) % 3
+    groups = {k: np.flatnonzero(labels == k)[:4] for k in range(3)}
+    expected = {k: LeaveGroupOut(features, labels, 3, 0.1).scores(k, g) for k, g in groups.items()}
+    model = LeaveGroupOut(features, labels, 3, 0.1)
+    every = Barrier(3, timeout=10)
+
+    def together(*args: np.ndarray) -> _OneClass:  # all three prepare their class at once
+        every.wait()
+        return _OneClass(*args)
+
+    monkeypatch.setattr("robust_ts.defense.ridge._OneClass", together)
+    monkeypatch.setattr(_OneClass, "reduced", lambda own: own)
+
+    def ask(label: int) -> np.ndarray:
+        model.scores(label, groups[label])
+        every.wait()
+        return model.scores(label, groups[label])  # of what was kept: nothing is prepared again
+
+    with ThreadPoolExecutor(3) as pool:
+        for label, scores in enumerate(pool.map(ask, range(3))):
+            np.testing.assert_allclose(scores, expected[label])
