@@ -5,7 +5,7 @@ from threading import local
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dtrtri, dtrtrs
 
-_MANY = 4
+_MANY = 4  # samples of a class, over the features
 
 
 def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -89,8 +89,8 @@ _HEADLINE: dict[str, Any] = {
     "augment": "crop+flip",
 }
 
-#: Grids of images. All but the headline are for a CPU and can share one file of rows. The
-#: last two are for a card.
+#: Grids of images. All but the last two, which are for a card, are for a CPU and can share one
+#: file of rows.
 IMAGE_GRIDS: dict[str, Grid] = {
     "images": _images(
         ("digits", "MNIST"),
