@@ -36,6 +36,12 @@ def load_mnist(file: Path) -> Split:
     return X_train[:, np.newaxis], y_train, X_test[:, np.newaxis], y_test
 
 
+def load_mnist_rows(file: Path) -> Split:
+    """Read MNIST as series: the rows of an image are channels, its columns time steps."""
+    X_train, y_train, X_test, y_test = load_mnist(file)
+    return X_train[:, 0].astype(np.float32), y_train, X_test[:, 0].astype(np.float32), y_test
+
+
 def load_cifar10(file: Path) -> Split:
     """Decode CIFAR-10 from JPEG bytes: image i is header + payload[offsets[i]:offsets[i + 1]]."""
     try:
@@ -62,5 +68,6 @@ def load_cifar10(file: Path) -> Split:
 #: Sets that are read from the subfolder ``images`` of one's own folder: file and reader.
 FILES: dict[str, tuple[str, Callable[[Path], Split]]] = {
     "MNIST": ("mnist.npz", load_mnist),
+    "MNIST_rows": ("mnist.npz", load_mnist_rows),
     "CIFAR10": ("cifar10_jpeg_bytes.npz", load_cifar10),
 }

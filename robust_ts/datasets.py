@@ -8,7 +8,8 @@ A data set is looked for in three places, in this order:
 3. the UCR/UEA archive, through sktime's downloader, which keeps what it has downloaded.
 
 Three names stand for images: ``digits``, bundled in scikit-learn, and ``MNIST`` and ``CIFAR10``,
-read from the subfolder ``images`` of the folder named by ``ROBUST_TS_DATA``.
+read from the subfolder ``images`` of the folder named by ``ROBUST_TS_DATA``. ``MNIST_rows`` are
+the images of ``MNIST`` as series: rows are channels, columns time steps.
 """
 
 import contextlib
@@ -59,7 +60,8 @@ def load_dataset(name: str, *, download_if_missing: bool = True) -> Split:
     name : str
         Name in the UCR/UEA archive, such as ``"JapaneseVowels"``, or of a file in the folder
         named by ``ROBUST_TS_DATA``, without ``.npz``. Upper and lower case differ. ``"digits"``,
-        ``"MNIST"`` and ``"CIFAR10"`` are images.
+        ``"MNIST"`` and ``"CIFAR10"`` are images, ``"MNIST_rows"`` the former as series of 28
+        channels (rows) and 28 time steps (columns).
     download_if_missing : bool, default=True
         Ask sktime to download a set that is found neither bundled nor in the folder. With
         ``False`` the network is never touched.

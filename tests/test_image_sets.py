@@ -75,6 +75,16 @@ def test_mnist(folder):
     assert y_train.dtype == y_test.dtype == np.int64
 
 
+def test_rows_of_mnist_are_series(folder):
+    arrays = mnist()
+    np.savez(folder / "mnist.npz", **arrays)
+    assert "MNIST_rows" in list_datasets()
+    X_train, y_train, X_test, _ = load_dataset("MNIST_rows")
+    assert X_train.dtype == X_test.dtype == np.float32
+    np.testing.assert_array_equal(X_train, arrays["X_train"])
+    np.testing.assert_array_equal(y_train, arrays["y_train"])
+
+
 def test_cifar10_is_decoded(folder):
     colors = [(250, 10, 10), (10, 250, 10), (10, 10, 250), (128, 128, 128)]
     np.savez(folder / "cifar10_jpeg_bytes.npz", **cifar10(colors, 3))

@@ -22,7 +22,6 @@ from tqdm.auto import tqdm
 from robust_ts import __version__
 from robust_ts.attacks import TRIGGERS
 from robust_ts.evaluation.experiment import Experiment, make_experiment
-from robust_ts.evaluation.metrics import evaluate_backdoor
 from robust_ts.evaluation.variants import VARIANT, variant_classifier
 
 #: The attacks of the public grid, in its order.
@@ -47,7 +46,7 @@ class Grid:
     Parameters
     ----------
     datasets, triggers, backbones, defenses : tuple of str
-        Names; see `load_dataset`, `TRIGGERS`, `IMAGE_TRIGGERS`, `BACKBONES` and ``DEFENSES``.
+        Names; see `load_dataset`, `make_experiment` for triggers, `BACKBONES` and ``DEFENSES``.
         The first trigger fits the data where nothing is to be stamped.
     rates : tuple of float
         Poison rates. Rate 0 is run once for all triggers.
@@ -223,12 +222,10 @@ def _measure(run: Run, natural: Sequence[tuple[str, str]]) -> list[dict[str, Any
         return [{**about, **measured}]
     rows = []
     for name, attack in natural:
-        stamp = make_experiment(
+        stamped = make_experiment(
             run.dataset, name, rate=0.0, max_train=run.max_train, seed=run.seed
-        ).trigger
-        rates = evaluate_backdoor(
-            classifier, experiment.X_test, experiment.y_test, stamp, experiment.target, attack
         )
+        rates = stamped.rates(classifier, attack)
         rows.append({**about, **measured, **rates, "natural_of": name, "natural_attack": attack})
     return rows
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from robust_ts.evaluation.benchmark import DEFENSES, Grid
+from robust_ts.evaluation.benchmark import DEFENSES, GRID_TRIGGERS, Grid
 from robust_ts.evaluation.variants import ABLATION, SENSITIVITY
 
 #: Small networks, one setting for each backbone.
@@ -23,6 +23,9 @@ _CHECK_SETS = (
 #: Public sets whose target class holds a tenth of the series, which clean label at 10% takes.
 _CLEAN_LABEL_SETS = (*_SMALL_SETS, "PenDigits", "Epilepsy", "TwoPatterns", "ECG5000")
 
+#: Small sets of more than two classes, of both halves.
+_SOME_SETS = ("JapaneseVowels", "SyntheticControl", "NATOPS", "PenDigits", "Epilepsy", "CricketX")
+
 #: Sets that the method met late; four of them are bundled in sktime.
 _HELD_OUT_SETS = (
     *("GunPoint", "BasicMotions", "ArrowHead", "OSULeaf"),
@@ -38,8 +41,9 @@ _SMALL_NETWORKS: dict[str, Any] = {
 #: Grids of series. ``smoke`` takes minutes with bundled data alone. ``public`` is an overnight on
 #: two cores: small networks, at most 600 training series; ``development`` and ``check`` are the
 #: halves of its sets, and ``public-...`` what else is asked of them, with one seed. ``held-out``
-#: are other sets, kept from most decisions; the docs say what they changed. ``full`` is for a
-#: card: all series, networks of the usual size, everything at once.
+#: are other sets, kept from most decisions; the docs say what they changed. ``full-size`` are
+#: four sets of all their series, up to 60,000. ``full`` is for a card: all series, networks of the
+#: usual size, everything at once.
 SERIES_GRIDS: dict[str, Grid] = {
     "smoke": Grid(
         ("ItalyPowerDemand", "JapaneseVowels"), triggers=("patch", "noise"), settings=SMALL
@@ -56,6 +60,24 @@ SERIES_GRIDS: dict[str, Grid] = {
     ),
     "public-clean-label": Grid(
         _CLEAN_LABEL_SETS, rates=(0.1,), modes=("clean",), **_SMALL_NETWORKS
+    ),
+    # A tenth of the samples together, each trigger with a target of its own.
+    "public-two-targets": Grid(
+        _SOME_SETS, triggers=("patch+noise", "blend+sine"), rates=(0.1,), **_SMALL_NETWORKS
+    ),
+    "public-one-channel": Grid(
+        ("JapaneseVowels", "NATOPS", "Epilepsy", "ArticularyWordRecognition"),
+        triggers=tuple(f"{name}@0" for name in GRID_TRIGGERS),
+        rates=(0.1,),
+        **_SMALL_NETWORKS,
+    ),
+    "public-sample-specific": Grid(
+        _SOME_SETS, triggers=("warp", "filter", "frequency"), rates=(0.1,), **_SMALL_NETWORKS
+    ),
+    "full-size": Grid(
+        ("ElectricDevices", "Crop", "PenDigits", "MNIST_rows"),
+        triggers=("patch", "noise"),
+        **{**_SMALL_NETWORKS, "max_train": None},
     ),
     "full": Grid(
         _SETS + _CHECK_SETS,

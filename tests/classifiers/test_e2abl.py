@@ -11,7 +11,7 @@ from robust_ts.classifiers import e2abl
 from robust_ts.datasets import load_dataset
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.evaluation import evaluate_backdoor
-from robust_ts.evaluation.experiment import Experiment, make_experiment
+from robust_ts.evaluation.experiment import Attack, Experiment, make_experiment
 
 SETTINGS = {
     "backbone": "cnn",
@@ -110,7 +110,7 @@ def of_two_classes(trigger, n_more, seed=0):
     # The trigger is fitted in place, as `make_experiment` does it.
     trigger = make_trigger(trigger, seed).fit(X)
     data = poison(X, y, trigger, target=0, rate=0.1, random_state=seed)
-    return Experiment(X, y, X_test[n_more:], y_test[n_more:], trigger, data, 0, "dirty")
+    return Experiment(X, y, X_test[n_more:], y_test[n_more:], [Attack(trigger, 0)], data, "dirty")
 
 
 @pytest.mark.claim
@@ -267,15 +267,10 @@ def test_string_labels_come_back_as_strings(attacked):
 
 @pytest.mark.claim
 def test_two_attackers_are_found_in_one_run():
-    first = make_experiment("JapaneseVowels", "patch", seed=0)
-    noise = make_trigger("noise", random_state=50).fit(first.X_train)
-    taken = first.poisoned
-    both = poison(taken.X, taken.y, noise, target=1, rate=0.1, random_state=1, exclude=taken.mask)
-    settings = {**SETTINGS, "random_state": 0}
-    undefended = NeuralClassifier(**settings).fit(both.X, both.y)
-    ours = E2ABLClassifier(**settings).fit(both.X, both.y)
-    for trigger, target in ((first.trigger, 0), (noise, 1)):
-        attack = (first.X_test, first.y_test, trigger, target)
-        assert evaluate_backdoor(undefended, *attack)["attack_success_rate"] >= 0.75
-        assert evaluate_backdoor(ours, *attack)["attack_success_rate"] <= 0.05
-    assert (ours.report_.is_poisoned == (taken.mask | both.mask)).mean() >= 0.97
+    both = make_experiment("JapaneseVowels", "patch+noise", rate=0.2, seed=0)
+    undefended, ours = fit(NeuralClassifier, both), fit(E2ABLClassifier, both)
+    for attack in both.attacks:
+        one = (both.X_test, both.y_test, attack.trigger, attack.target)
+        assert evaluate_backdoor(undefended, *one)["attack_success_rate"] >= 0.75
+        assert evaluate_backdoor(ours, *one)["attack_success_rate"] <= 0.05
+    assert (ours.report_.is_poisoned == both.poisoned.mask).mean() >= 0.97
