@@ -38,7 +38,8 @@ def add_commands(commands: Any) -> None:
         "-all-to-all, -clean-label, -two-targets, -one-channel, -sample-specific; its "
         "halves development and check; held-out; full-size; full (for a card); images, "
         "images-badnets, -unpoisoned, -rates, -clean-label, -all-to-all, -cifar10, -headline, "
-        "-card (both for a card); ablation, sensitivity; calibration; or speed, memory or forecasting",
+        "-card (both for a card); ablation, sensitivity; calibration; or speed, memory or "
+        "forecasting",
     )
     bench.add_argument("--rows", help="results file, JSON lines (default: runs/GRID.jsonl)")
     bench.add_argument("--jobs", type=int, default=1, help="processes of one thread each")
