@@ -74,7 +74,7 @@ class Watched:
 
 
 def watch(rate: float, forced: int | None = None) -> Watched:
-    """Fit once; ``forced`` overrides how many proposals are held out of the second network."""
+    """Fit once; ``forced`` overrides how many proposals are held out of the second scout."""
     seen = Watched(make_experiment(DATASET, TRIGGER, rate=rate, seed=SEED))
     real = {name: getattr(e2abl, name) for name in ("search", "Lesson", "_probabilities", "verify")}
     pattern_of = e2abl.pattern_of
@@ -376,7 +376,7 @@ def draw_ledger(seen: Watched, undefended: Watched) -> None:
         ax.set_ylabel("")
     epochs = undefended.classifier.ledger_.losses("main")
     verified = round(CONSTANTS.verify_share * len(epochs))
-    axes[2].axvline(verified, color="black", linestyle=":", label="verification")
+    axes[2].axvline(verified, color="black", linestyle=":", label="labels recovered from here")
     axes[2].legend(frameon=False, fontsize=9)
     axes[0].set_ylabel("loss under the given label")
     save(figure, "ledger")

@@ -3,9 +3,10 @@
 python docs/research/judged_groups.py check --seeds 2 --rates 0.1 --out groups.jsonl
 
 One line a run: the run, and for each judged group its class, size, weight, evidence, how many of
-its members are poisoned (which the method does not see), and its likeness to samples of other
-classes, of all members and of those that owe their label to its pattern. Runs that are in the file
-are not done again. The research logs rest on such files.
+its members are poisoned (which the method does not see), how many more samples owe their label to
+its pattern, so that they would join it, and its likeness to samples of other classes, of all
+members and of those that owe their label to its pattern. Runs that are in the file are not done
+again. The research logs rest on such files.
 """
 
 import argparse
@@ -49,6 +50,8 @@ def judged(run: Run) -> list[dict[str, Any]]:
                     "poisoned": int(poisoned[p.members].sum()),
                     "owing": len(owing),
                     "owing_poisoned": int(poisoned[owing].sum()),
+                    "joining": len(p.joining),
+                    "joining_poisoned": int(poisoned[p.joining].sum()),
                     "weight": p.score,
                     "contradiction": p.contradiction,
                     "agreement": p.agreement,

@@ -1,6 +1,6 @@
 """One call of ``fit``: its validated data, and how networks are built and trained on it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
@@ -16,6 +16,11 @@ from robust_ts.training import (
     Trainer,
     isolated_rng,
 )
+
+#: The networks that scout, for series and for images, and their learning rate. A tenth of the cost
+#: of the usual backbones; all rules and constants were set with these.
+SCOUTS = {1: ("cnn", (32, 64, 32)), 2: ("image_cnn", (16, 32, 32))}
+SCOUT_RATE = 3e-3
 
 
 @dataclass(frozen=True)
@@ -36,9 +41,22 @@ class FitJob:
     augment: str | None = None
     team: Team = field(default_factory=Team)
 
-    def main_trainer(self, generator: torch.Generator, schedule: Schedule | None = None) -> Trainer:
+    def main_trainer(
+        self,
+        generator: torch.Generator,
+        schedule: Schedule | None = None,
+        *,
+        stage: str = "main",
+    ) -> Trainer:
         """Build the main network and its trainer; call inside ``isolated_rng``."""
-        return self.trainer(self.spec.main(self.mean, self.scale), generator, schedule=schedule)
+        network = self.spec.main(self.mean, self.scale)
+        return self.trainer(network, generator, schedule=schedule, stage=stage)
+
+    def of_scout(self) -> "FitJob":
+        """Give the same job for the scout: a small network of its own, whatever the backbone."""
+        backbone, filters = SCOUTS[len(self.spec.space)]
+        spec = replace(self.spec, backbone=backbone, params={"filters": filters}, tap=None)
+        return replace(self, spec=spec, schedule=replace(self.schedule, learning_rate=SCOUT_RATE))
 
     def trainer(
         self,

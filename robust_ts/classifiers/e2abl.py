@@ -35,14 +35,15 @@ class E2ABLClassifier(BaseNeuralClassifier):
     """Time-series classifier that trains clean on poisoned data and says what was poisoned.
 
     Groups of training samples to which the rest of the data would give another label are
-    proposed as poison. A network is trained on everything, as if nothing were wrong, and asked
-    what it learned from them: the pattern of a poisoned group, put on samples of other classes,
-    carries its label over. Such groups are held out of a second network; after 0.4 times
-    ``epochs`` this one, which never saw them, decides whether it contradicts their labels and no
-    longer follows their pattern. Confirmed groups get their true labels back ("true class
-    recovery") and join the training under these, for another ``epochs``. If nothing is proposed
-    or nothing confirmed, the result is the first network, that of ordinary training, bit by bit.
-    A second classification head on a copy of the shallow layers, the trap, keeps the early losses.
+    proposed as poison. A small network, the scout, is trained on everything, as if nothing were
+    wrong, and asked what it learned from them: the pattern of a poisoned group, put on samples of
+    other classes, carries its label over. Such groups are held out of a second scout; after 0.4
+    times ``epochs`` this one, which never saw them, decides whether it contradicts their labels and
+    no longer follows their pattern. The main network, of the ``backbone``, is trained once: if
+    nothing is proposed or nothing confirmed, on everything, which is ordinary training bit by bit;
+    else without the confirmed groups, until after 0.4 times ``epochs`` it gives them their true
+    labels back ("true class recovery") and goes on with these. A second classification head on a
+    copy of its shallow layers, the trap, keeps the early losses.
 
     Parameters
     ----------
@@ -56,7 +57,8 @@ class E2ABLClassifier(BaseNeuralClassifier):
     report_ : PoisonReport
         Verdict, suspicion and recovered label of every training sample.
     ledger_ : Ledger
-        Loss of every sample under its given label, epoch by epoch, in both heads.
+        Loss of every sample under its given label, epoch by epoch, in both heads; nan where the
+        main network was not trained on a sample under that label.
     <shared attributes>
 
     Notes
@@ -95,28 +97,26 @@ class E2ABLClassifier(BaseNeuralClassifier):
     def _train(self, job: FitJob, seeds: list[int]) -> tuple[nn.Module, History]:
         constants = self._constants
         ledger = Ledger(job.data.y)
-        trap, history = _train_trap(job, seeds[1], ledger, constants)
-        plain = lesson = None
+        trap, records = _train_trap(job, seeds[1], ledger, constants)
+        scouting, lesson = job.of_scout(), None
         if self.isolation == "groups":
-            plain = _train_all(job, seeds[0], ledger)
-            proposals = _propose(job, plain.trainer, seeds[2], constants)
-            lesson = Lesson.of(job, plain.trainer, proposals, seeds[2], constants)
+            taught = _taught_all(scouting, seeds[0])
+            records += taught.records
+            proposals = _propose(scouting, taught, seeds[2], constants)
+            lesson = Lesson.of(scouting, taught, proposals, seeds[2], constants)
             suspects = lesson.suspects(constants)
         else:
             proposals = low_loss_groups(ledger.losses("auxiliary")[-1], job.data.y, constants)
             suspects = proposals
-        own = Ledger(job.data.y)
-        outcome = None
+        found = None
         if suspects:
-            outcome = _train_without(job, seeds[0], suspects, lesson, own, constants)
-        if outcome is None:
-            outcome = plain or _train_all(job, seeds[0], ledger)
-        else:
-            ledger.replace("main", own)
+            found, scout = _asked_without(scouting, seeds[0], suspects, lesson, constants)
+            records += scout.records
+        trainer, recovery = _train_main(job, seeds[0], found, ledger, constants)
+        confirmed = found.confirmed if found else ()
         self.ledger_ = ledger
-        self.report_ = _report(job, outcome, proposals, constants)
-        trainer = outcome.trainer
-        return TwoHeadNetwork(trainer.network, trap), History([*history, *trainer.records])
+        self.report_ = _report(job, trainer, proposals, constants, confirmed, recovery)
+        return TwoHeadNetwork(trainer.network, trap), History([*records, *trainer.records])
 
     def _main_network(self) -> nn.Module:
         assert isinstance(self.network_, TwoHeadNetwork)
@@ -125,7 +125,7 @@ class E2ABLClassifier(BaseNeuralClassifier):
 
 def _train_trap(
     job: FitJob, seed: int, ledger: Ledger, constants: DefenseConstants
-) -> tuple[ShallowNetwork, History]:
+) -> tuple[ShallowNetwork, list[dict[str, Any]]]:
     """Train the shallow copy and its head on all data, briefly."""
     schedule = replace(job.schedule, epochs=_share_of(job, constants.trap_share))
     with isolated_rng(seed, job.device) as generator:
@@ -133,7 +133,7 @@ def _train_trap(
         trainer = job.trainer(trap, generator, schedule=schedule, stage="auxiliary")
         for record in trainer.epochs():
             ledger.record("auxiliary", record["epoch"], trainer.losses.cpu().numpy())
-    return trap, History(trainer.records)
+    return trap, trainer.records
 
 
 def _share_of(job: FitJob, share: float) -> int:
@@ -142,21 +142,25 @@ def _share_of(job: FitJob, share: float) -> int:
 
 
 @dataclass(frozen=True)
-class _Outcome:
-    """What training of the main network came to."""
+class _Found:
+    """What the scout made of the suspects.
 
-    trainer: Trainer
-    confirmed: Sequence[Proposal] = ()
-    recovery: Recovery | None = None
+    Parameters
+    ----------
+    confirmed : sequence of Proposal
+        One group a class, each with all that belongs to it.
+    suspect : ndarray of bool of shape (n_samples,)
+        Their members, but for those that come back.
+    """
+
+    confirmed: Sequence[Proposal]
+    suspect: np.ndarray
 
 
-def _train_all(job: FitJob, seed: int, ledger: Ledger) -> _Outcome:
-    """Train the main network on all data: the undefended fit, with the ledger kept."""
-    with isolated_rng(seed, job.device) as generator:
-        trainer = job.main_trainer(generator)
-        for record in trainer.epochs():
-            ledger.record("main", record["epoch"], trainer.losses.cpu().numpy())
-    return _Outcome(trainer)
+def _taught_all(scouting: FitJob, seed: int) -> Trainer:
+    """Train the scout on all data, as if nothing were wrong: it learns what poison teaches."""
+    with isolated_rng(seed, scouting.device) as generator:
+        return scouting.main_trainer(generator, stage="scout").run()
 
 
 def _loader(job: FitJob) -> Load:
@@ -185,74 +189,86 @@ def _propose(
         )
 
 
-def _train_without(
-    job: FitJob,
+def _asked_without(
+    scouting: FitJob,
     seed: int,
     suspects: Sequence[Proposal],
     lesson: Lesson | None,
-    ledger: Ledger,
     constants: DefenseConstants,
-) -> _Outcome | None:
-    """Train the main network without the suspects, verify them, and recover their labels.
+) -> tuple[_Found | None, Trainer]:
+    """Train the scout without the suspects, and verify them.
 
-    Returns None where the network confirms none of them.
+    The first is None where nothing is left of them.
     """
-    given, n = job.data.y, len(job.data.y)
+    given, n = scouting.data.y, len(scouting.data.y)
     held = members_of(suspects, n)
     # A short schedule of its own: in the middle of a long one the rate is highest, and a network
     # that still moves says one thing now and another an epoch later.
-    short = replace(job.schedule, epochs=_share_of(job, constants.verify_share))
-    with isolated_rng(seed, job.device) as generator:
-        trainer = job.main_trainer(generator, short)
+    short = replace(scouting.schedule, epochs=_share_of(scouting, constants.verify_share))
+    with isolated_rng(seed, scouting.device) as generator:
+        scout = scouting.main_trainer(generator, short, stage="scout")
+        scout.subset = torch.from_numpy(np.flatnonzero(~held)).to(scouting.device)
+        scout.run()
+    probabilities = _probabilities(scout, held)
+    left = suspects if lesson is None else lesson.unlearned(scout, constants)
+    means = class_means(scouting, ~held)
+    content = [_content(scout, scouting, p.members, p.label, means) for p in left]
+    readings = [Reading(c) for c in content]
+    if lesson is not None:
+        taught = [_content(lesson.trainer, scouting, p.members, p.label, means) for p in left]
+        readings = [Reading(*r) for r in zip(content, taught, strict=True)]
+    weights = weighed(probabilities, readings, given, left, constants)
+    confirmed = _confirmed(scouting, left, weights, constants, seed)
+    if not confirmed:
+        return None, scout
+    if lesson is not None:
+        confirmed = _completed(confirmed, lesson, given)
+    suspect = members_of(confirmed, n)
+    bearing = np.isin(np.arange(n), np.concatenate([p.bearing for p in confirmed]))
+    sure = bearing | members_of([p for p in confirmed if p.copied], n)
+    back = agreeing(probabilities, given, suspect, constants) & ~sure
+    if lesson is not None:
+        back &= ~lesson.same_kind(confirmed, back, given)
+    suspect &= ~back
+    return (_Found(confirmed, suspect) if suspect.any() else None), scout
 
-        def train(until: int, labels: np.ndarray, keep: np.ndarray) -> None:
-            trainer.targets = torch.from_numpy(labels).to(job.device)
-            trainer.subset = torch.from_numpy(np.flatnonzero(keep)).to(job.device)
+
+def _train_main(
+    job: FitJob, seed: int, found: _Found | None, ledger: Ledger, constants: DefenseConstants
+) -> tuple[Trainer, Recovery | None]:
+    """Train the main network: the undefended fit where nothing is found.
+
+    Else without the suspects, until it is a network to be believed; then it reads their labels,
+    and goes on with what was recovered.
+    """
+    with isolated_rng(seed, job.device) as generator:
+        trainer = job.main_trainer(generator)
+
+        def train(until: int, left_out: np.ndarray) -> None:
             for record in trainer.epochs(until):
                 losses = trainer.losses.cpu().numpy().copy()
-                losses[held] = np.nan  # not under the given label, or not trained on at all
+                losses[left_out] = np.nan  # not under the given label, or not trained on at all
                 ledger.record("main", record["epoch"], losses)
 
-        train(trainer.last_epoch, given, ~held)
-        probabilities = _probabilities(trainer, held)
-        ledger.amend("main", held, probabilities)
-        left = suspects if lesson is None else lesson.unlearned(trainer, constants)
-        means = class_means(job, ~held)
-        content = [_content(trainer, job, p.members, p.label, means) for p in left]
-        readings = [Reading(c) for c in content]
-        if lesson is not None:
-            taught = [_content(lesson.trainer, job, p.members, p.label, means) for p in left]
-            readings = [Reading(*r) for r in zip(content, taught, strict=True)]
-        weights = weighed(probabilities, readings, given, left, constants)
-        confirmed = _confirmed(job, left, weights, constants, seed)
-        if not confirmed:
-            return None
-        if lesson is not None:
-            confirmed = _completed(confirmed, lesson, given)
-        suspect = members_of(confirmed, n)
-        held |= suspect
-        bearing = np.isin(np.arange(n), np.concatenate([p.bearing for p in confirmed]))
-        sure = bearing | members_of([p for p in confirmed if p.copied], n)
-        back = agreeing(probabilities, given, suspect, constants) & ~sure
-        if lesson is not None:
-            back &= ~lesson.same_kind(confirmed, back, given)
-        suspect &= ~back
-        means = class_means(job, ~suspect)  # what was refuted counts again
-        beneath = np.zeros_like(probabilities)
-        # What joins now has to be learned from the start: a whole fit follows.
-        trainer.go_on(job.schedule)
-        while True:
-            for p in confirmed:
-                group = p.members[suspect[p.members]]
+        if found is None:
+            train(job.schedule.epochs, np.zeros(len(job.data.y), dtype=bool))
+            return trainer, None
+        recovery = Recovery(job.data.y, ~found.suspect, np.zeros_like(found.suspect))
+        until = _share_of(job, constants.verify_share)
+        means = class_means(job, ~found.suspect)
+        while len(trainer.records) < job.schedule.epochs:
+            trainer.targets = torch.from_numpy(recovery.labels).to(job.device)
+            trainer.subset = torch.from_numpy(np.flatnonzero(recovery.keep)).to(job.device)
+            train(until, found.suspect)
+            until += constants.recover_every
+            ledger.amend("main", found.suspect, _probabilities(trainer, found.suspect))
+            beneath = np.zeros((len(job.data.y), job.spec.n_classes))
+            for p in found.confirmed:
+                group = p.members[found.suspect[p.members]]
                 if len(group):
                     beneath[group] = _content(trainer, job, group, p.label, means)
-            recovery = recover(beneath, given, suspect, constants)
-            done = len(trainer.records)
-            if done == trainer.last_epoch:
-                break
-            train(done + constants.recover_every, recovery.labels, recovery.keep)
-            ledger.amend("main", held, _probabilities(trainer, held))
-    return _Outcome(trainer, confirmed, recovery)
+            recovery = recover(beneath, job.data.y, found.suspect, constants)
+    return trainer, recovery
 
 
 def _probabilities(trainer: Trainer, samples: np.ndarray) -> np.ndarray:
@@ -281,9 +297,7 @@ def _content(
 def _completed(confirmed: Sequence[Proposal], lesson: Lesson, given: np.ndarray) -> list[Proposal]:
     """Add what owes its label to the pattern of a group but was not found."""
     n = len(given)
-    whole = [
-        p if p.copied else replace(p, members=np.union1d(p.members, p.bearing)) for p in confirmed
-    ]
+    whole = [replace(p, members=np.union1d(p.members, p.joining)) for p in confirmed]
     if len(np.unique(given)) > 2:
         return whole
     added = members_of(whole, n) & ~members_of(confirmed, n)
@@ -316,20 +330,24 @@ def _confirmed(
 
 
 def _report(
-    job: FitJob, outcome: _Outcome, proposals: Sequence[Proposal], constants: DefenseConstants
+    job: FitJob,
+    trainer: Trainer,
+    proposals: Sequence[Proposal],
+    constants: DefenseConstants,
+    confirmed: Sequence[Proposal] = (),
+    recovery: Recovery | None = None,
 ) -> PoisonReport:
     """Put what was found into the user's labels."""
     given, n = job.data.y, len(job.data.y)
-    probabilities = softmax(outcome.trainer.ask(), axis=1)
-    suspicion = suspicion_of(probabilities, given, proposals, outcome.confirmed, constants)
+    probabilities = softmax(trainer.ask(), axis=1)
+    suspicion = suspicion_of(probabilities, given, proposals, confirmed, constants)
     verdicts = np.full(n, "clean", dtype="<U9")
     recovered = np.full(n, None, dtype=object)
-    if outcome.recovery is not None:
-        relabelled = outcome.recovery.relabelled
-        left_out = members_of(outcome.confirmed, n) & ~outcome.recovery.keep
+    if recovery is not None:
+        left_out = members_of(confirmed, n) & ~recovery.keep
         verdicts[left_out] = "uncertain"
-        verdicts[relabelled | (left_out & (suspicion >= 0.5))] = "poisoned"
-        recovered[relabelled] = job.data.classes[outcome.recovery.labels[relabelled]]
+        verdicts[recovery.relabelled | (left_out & (suspicion >= 0.5))] = "poisoned"
+        recovered[recovery.relabelled] = job.data.classes[recovery.labels[recovery.relabelled]]
     return PoisonReport(
         given_labels=job.data.classes[given],
         suspicion=suspicion,

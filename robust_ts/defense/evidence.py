@@ -58,6 +58,11 @@ class Proposal:
     debt: float = 1.0
     bearing: np.ndarray = field(default_factory=lambda: np.array([], dtype=int))
 
+    @property
+    def joining(self) -> np.ndarray:
+        """Samples that owe their label to the pattern but are no members; none join copies."""
+        return np.setdiff1d(self.bearing, self.members)[: 0 if self.copied else None]
+
     def turned(self, constants: DefenseConstants) -> float:
         """Return what makes the score, by which a group is chosen, one by which it is judged.
 

@@ -58,10 +58,6 @@ class Ledger:
         given = probabilities[samples, self.labels[samples]]
         self.rows[head][-1][samples] = -np.log(np.maximum(given, 1e-12))
 
-    def replace(self, head: str, other: "Ledger") -> None:
-        """Take what ``other`` recorded for ``head`` in the place of what was recorded here."""
-        self.epochs[head], self.rows[head] = other.epochs[head], other.rows[head]
-
     def losses(self, head: str) -> np.ndarray:
         """Give the losses of ``head``: ndarray of shape (n_epochs, n_samples)."""
         return np.stack(self.rows[head])

@@ -179,11 +179,13 @@ def verify(
 
     - with two classes all groups;
     - with more a group that is most of its class: of two kinds of a class the greater one is the
-      class. So large a group often holds clean samples as well: it is enough if those pass that owe
-      their label to its pattern, where they are half of it. Not where a smaller group of that class
-      is proven without: then the class holds poison, and likeness does not say which group it is;
-    - where nothing is proven so, all of ``constants.least_compared`` members or more: a second way
-      to be believed. Fewer hide what kind they are.
+      class. And one that more samples would join than it holds: what its members share may be what
+      the class shares. Such a group often holds clean samples as well: it is enough if those pass
+      that owe their label to its pattern, where they are half of it. Not where another group of
+      that class is proven without: then the class holds poison, and likeness does not say which
+      group it is;
+    - of a class in which nothing is proven so, all of ``constants.least_compared`` members or more:
+      a second way to be believed. Fewer hide what kind they are.
 
     Copies are not asked: replaced values are no content moved, without them there is a gap. With
     two classes their single samples have to bear more witness instead.
@@ -224,8 +226,9 @@ def _proven(
     sizes = np.bincount(labels)
     two_classes = np.count_nonzero(sizes) == 2
 
-    def is_most(proposal: Proposal) -> bool:
-        return bool(2 * len(proposal.members) > sizes[proposal.label])
+    def in_doubt(proposal: Proposal) -> bool:
+        size = len(proposal.members)
+        return bool(2 * size > sizes[proposal.label] or len(proposal.joining) > size)
 
     def proven(proposal: Proposal) -> bool:
         return proposal.score >= constants.proof
@@ -236,7 +239,7 @@ def _proven(
         if proposal.copied:
             return two_classes or proven(proposal)
         compared = [proposal]
-        if not two_classes and is_most(proposal):
+        if not two_classes and in_doubt(proposal):
             compared += _owing(proposal)
         return any(proposal.score * likeness(p) >= constants.least_weight for p in compared)
 
@@ -244,11 +247,14 @@ def _proven(
         return [p for p in proposals if proven(p)]
     if two_classes:
         return [p for p in proposals if passes(p)]
-    poisoned = {p.label for p in proposals if proven(p) and not is_most(p)}
-    in_doubt = [p for p in proposals if is_most(p) and p.label not in poisoned]
-    others = [p for p in proposals if not is_most(p) or p.label in poisoned]
-    found = [p for p in in_doubt if passes(p)] + [p for p in others if proven(p)]
-    return found or [p for p in others if len(p.members) >= constants.least_compared and passes(p)]
+    poisoned = {p.label for p in proposals if proven(p) and not in_doubt(p)}
+    asked = [p for p in proposals if in_doubt(p) and p.label not in poisoned]
+    others = [p for p in proposals if not in_doubt(p) or p.label in poisoned]
+    found = [p for p in asked if passes(p)] + [p for p in others if proven(p)]
+    settled = {p.label for p in found}
+    unsettled = [p for p in others if p.label not in settled]
+    large = [p for p in unsettled if len(p.members) >= constants.least_compared]
+    return found + [p for p in large if passes(p)]
 
 
 def _owing(proposal: Proposal) -> list[Proposal]:

@@ -146,7 +146,6 @@ class Trainer:
         self.subset: Tensor | None = None
         self.losses = torch.full((len(X),), float("nan"), device=device)
         self.records: list[dict[str, Any]] = []
-        self._before = 0  # epochs under earlier schedules
         self._optimizer = torch.optim.AdamW(
             network.parameters(),
             lr=schedule.learning_rate,
@@ -156,7 +155,7 @@ class Trainer:
 
     def epochs(self, last: int | None = None) -> Iterator[dict[str, Any]]:
         """Run the epochs that are left, up to number ``last``, yielding a record after each."""
-        stop = self.last_epoch if last is None else min(last, self.last_epoch)
+        stop = self.schedule.epochs if last is None else min(last, self.schedule.epochs)
         first = len(self.records)
         bar = tqdm(range(first, stop), desc=self.stage, disable=not self.progress, leave=False)
         for epoch in bar:
@@ -168,16 +167,6 @@ class Trainer:
         """Run the epochs that are left, up to number ``last``."""
         for _ in self.epochs(last):
             pass
-        return self
-
-    @property
-    def last_epoch(self) -> int:
-        """Number of the epoch with which the schedule ends."""
-        return self._before + self.schedule.epochs
-
-    def go_on(self, schedule: Schedule) -> "Trainer":
-        """Train on from here under another schedule; the epochs are counted on."""
-        self._before, self.schedule = len(self.records), schedule
         return self
 
     def evaluate_losses(self) -> Tensor:
@@ -258,7 +247,7 @@ class Trainer:
         shares = [self.team.share(batch) for batch in batches]
         total = torch.zeros(2, device=self.device)
         for step, x in enumerate(self.X.batches(shares)):
-            done = epoch - self._before + step / len(batches)
+            done = epoch + step / len(batches)
             rate = self.schedule.rate(done / self.schedule.epochs)
             for group in self._optimizer.param_groups:
                 group["lr"] = rate

@@ -204,13 +204,15 @@ def test_no_label_is_recovered_without_verification(attacked, monkeypatch):
 def test_history_and_ledger_hold_both_heads(attacked, defended):
     n = len(attacked.y_train)
     stages = [record["stage"] for record in defended.history_]
-    assert stages.count("main") == 56  # 0.4 times 40 epochs until verification, and 40
-    assert stages.index("main") == stages.count("auxiliary") > 0
-    # The network that judges has come to the end of a schedule of its own.
-    rate = [r["learning_rate"] for r in defended.history_ if r["stage"] == "main"]
-    assert rate[15] == min(rate[:16])
-    assert max(rate[16:]) == pytest.approx(max(rate[:16]), rel=0.05)
-    assert defended.ledger_.losses("main").shape == (56, n)
+    # The scout on everything, then 0.4 times as long without the suspects; then the main network.
+    assert stages == sorted(stages, key=("auxiliary", "scout", "main").index)
+    assert (stages.count("scout"), stages.count("main")) == (40 + 16, 40)
+    assert stages.count("auxiliary") > 0
+    # Each of them has come to the end of a schedule of its own.
+    rate = [r["learning_rate"] for r in defended.history_ if r["stage"] != "auxiliary"]
+    for part in (rate[:40], rate[40:56], rate[56:]):
+        assert part[-1] == min(part) < max(part) / 10
+    assert defended.ledger_.losses("main").shape == (40, n)
     assert defended.ledger_.losses("auxiliary").shape == (stages.count("auxiliary"), n)
     assert not np.isnan(defended.ledger_.losses("auxiliary")).any()
     # Poison keeps a high loss under the label the attacker gave it.
@@ -219,6 +221,20 @@ def test_history_and_ledger_hold_both_heads(attacked, defended):
         last[~attacked.poisoned.mask]
     )
     assert {"stage", "epoch", "loss", "seconds"} <= set(defended.history_.to_frame().columns)
+
+
+@pytest.mark.parametrize(
+    "backbone",
+    [
+        {"backbone": "resnet", "backbone_params": {"filters": (8, 8, 8)}},
+        {"backbone_params": {"filters": (8, 8, 8)}, "learning_rate": 1e-3},
+    ],
+)
+def test_what_is_found_does_not_depend_on_the_backbone(attacked, defended, backbone):
+    ours = fit(E2ABLClassifier, attacked, **backbone)
+    np.testing.assert_array_equal(
+        ours.report_.verdicts != "clean", defended.report_.verdicts != "clean"
+    )
 
 
 def test_network_gives_both_heads_main_first(attacked, defended):

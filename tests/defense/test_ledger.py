@@ -31,15 +31,6 @@ def test_recorded_arrays_are_copies(ledger):
     assert (ledger.losses("main")[2] == 0).all()
 
 
-def test_replacing_one_head_keeps_the_other(ledger):
-    ledger.record("auxiliary", 1, np.zeros(3))
-    other = Ledger(ledger.labels)
-    other.record("main", 1, np.ones(3))
-    ledger.replace("main", other)
-    assert ledger.epochs == {"auxiliary": [1], "main": [1]}
-    assert ledger.losses("main").tolist() == [[1, 1, 1]]
-
-
 def test_wrong_shape_is_refused(ledger):
     with pytest.raises(ValueError, match="losses have shape"):
         ledger.record("main", 3, np.zeros((3, 2)))

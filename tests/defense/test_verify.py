@@ -99,8 +99,8 @@ def test_where_nothing_is_proven_likeness_is_a_second_way_to_be_believed() -> No
     assert verify([faint], y, like(0.7), CONSTANTS) == [faint]
     assert not verify([faint], y, like(0.6), CONSTANTS)
     assert not verify([faint], y, like(1.0), replace(CONSTANTS, without=frozenset({"likeness"})))
-    # Not asked beside a proven group, of another class either, nor where it cannot help.
-    proven = make_proposal(1, [30, 31], 1.1 * CONSTANTS.proof)
+    # Not asked beside a proven group of its class, nor where it cannot help.
+    proven = make_proposal(0, [20, 21], 1.1 * CONSTANTS.proof)
     assert verify([faint, proven], y, like(1.0, asked), CONSTANTS) == [proven]
     fainter = replace(faint, score=0.9 * CONSTANTS.least_weight)
     assert not verify([fainter], y, like(1.0, asked), CONSTANTS)
@@ -108,6 +108,28 @@ def test_where_nothing_is_proven_likeness_is_a_second_way_to_be_believed() -> No
     assert not verify([replace(faint, members=faint.members[1:])], y, like(1.0, asked), CONSTANTS)
     # Copies are not asked: without what was replaced there is a gap.
     assert not verify([replace(faint, copied=True)], y, like(1.0, asked), CONSTANTS)
+    assert not asked
+
+
+def test_what_is_proven_in_one_class_says_nothing_of_another() -> None:
+    y, enough = labels(30), CONSTANTS.least_compared
+    faint = make_proposal(0, list(range(enough)), 1.5 * CONSTANTS.least_weight)
+    proven = make_proposal(1, [30, 31], 1.1 * CONSTANTS.proof)
+    both = {p.label for p in verify([faint, proven], y, like(0.7), CONSTANTS)}
+    assert both == {0, 1}
+    assert verify([faint, proven], y, like(0.6), CONSTANTS) == [proven]
+
+
+def test_a_group_that_more_would_join_than_it_holds_must_pass_for_other_classes() -> None:
+    y, asked = labels(30), []
+    group = make_proposal(0, [0, 1, 2], 2 * CONSTANTS.proof)
+    few, many = (replace(group, bearing=np.arange(n)) for n in (6, 7))  # three and four join
+    assert verify([few], y, like(0.0, asked), CONSTANTS) == [few]
+    assert not verify([many], y, like(0.0), CONSTANTS)
+    assert verify([many], y, like(0.6), CONSTANTS) == [many]
+    # Nobody joins copies.
+    copies = replace(many, copied=True)
+    assert verify([copies], y, like(0.0, asked), CONSTANTS) == [copies]
     assert not asked
 
 

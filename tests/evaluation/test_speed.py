@@ -120,7 +120,7 @@ def test_the_defense_is_compared_on_clean_and_poisoned_data():
     text = defense.table(settings)
     rows = rows_of(text)
     assert [(row["data"], row["goal"]) for row in rows] == [
-        ("clean", "<= 1.1"),
+        ("clean", "<= 1.3"),
         ("poisoned", "<= 1.3"),
     ]
     assert rows[0]["set"] == "ItalyPowerDemand, 67 x 1 x 24"

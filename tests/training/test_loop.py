@@ -57,26 +57,6 @@ def test_epochs_can_be_run_in_parts():
     assert torch.equal(weights(parts), weights(whole))
 
 
-def test_it_can_go_on_under_another_schedule():
-    trainer = make_trainer(epochs=4).run()
-    first = [r["learning_rate"] for r in trainer.records]
-    before = weights(trainer)
-    assert trainer.go_on(Schedule(8, 8, 3e-2, 1e-4)).last_epoch == 12
-    trainer.run(6)
-    assert len(trainer.records) == 6
-    trainer.run()
-    assert [r["epoch"] for r in trainer.records] == list(range(1, 13))
-    second = [r["learning_rate"] for r in trainer.records[4:]]
-    # Each rises to its peak and falls to the same end.
-    assert first[-1] == pytest.approx(make_trainer(epochs=4).run().records[-1]["learning_rate"])
-    assert max(second) > 10 * first[-1]
-    assert second[-1] < max(second) / 10
-    whole = make_trainer(epochs=8).run()
-    assert second == [r["learning_rate"] for r in whole.records]
-    assert not torch.equal(weights(trainer), before)
-    assert list(trainer.epochs()) == []
-
-
 def test_same_seed_same_weights_and_another_seed_others():
     assert torch.equal(weights(make_trainer().run()), weights(make_trainer().run()))
     assert not torch.equal(weights(make_trainer().run()), weights(make_trainer(seed=1).run()))

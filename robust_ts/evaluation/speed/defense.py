@@ -10,8 +10,12 @@ from robust_ts.datasets import DatasetNotFoundError, load_dataset
 from robust_ts.evaluation.speed.timing import Settings, page, paired_ratio, shown
 from robust_ts.networks import space_axes_of
 
-#: The most a fit may cost over the undefended one: without an attack, and with one.
-GOALS = {"clean": 1.1, "poisoned": 1.3}
+DATA = ("clean", "poisoned")
+
+
+def goal(n_samples: int) -> float:
+    """Give the most a fit may cost over the undefended one: more on tiny sets."""
+    return 1.1 if n_samples >= 500 else 1.3
 
 
 def table(settings: Settings) -> str:
@@ -27,7 +31,7 @@ def table(settings: Settings) -> str:
         fitting = [b for b in settings.backbones if space_axes_of(b) == X.ndim - 2]
         if not fitting:
             notes.append(f"- {name}: not measured, no backbone for its samples was asked for")
-        works = [(name, backbone, data) for backbone in fitting for data in GOALS]
+        works = [(name, backbone, data) for backbone in fitting for data in DATA]
         rows += [_cost(*work, X, y, settings) for work in settings.affordable(works, notes)]
     head = (
         "Whole fits, automatic schedule; poisoned: patch trigger, of images BadNets, 10%, dirty "
@@ -62,6 +66,6 @@ def _cost(
         "backbone": backbone,
         "data": data,
         **shown(result, "E2ABL", "plain"),
-        "goal": f"<= {GOALS[data]}",
+        "goal": f"<= {goal(len(y))}",
         "flagged": int(defended.report_.is_poisoned.sum()),
     }

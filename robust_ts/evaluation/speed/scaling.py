@@ -10,7 +10,7 @@ import torch
 from robust_ts import E2ABLClassifier
 from robust_ts.attacks import PatchTrigger, poison
 from robust_ts.classifiers._lesson import Lesson
-from robust_ts.classifiers.e2abl import _Outcome, _propose, _report
+from robust_ts.classifiers.e2abl import _propose, _report
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.evidence import Proposal
 from robust_ts.evaluation.plots import _new_figure
@@ -18,7 +18,7 @@ from robust_ts.evaluation.speed.timing import Settings, seconds_of
 from robust_ts.evaluation.tables import markdown_table
 
 #: Stages in the order in which a fit runs them.
-STAGES = ("trap epoch", "main epoch", "proposals", "lesson", "report")
+STAGES = ("trap epoch", "main epoch", "scout epoch", "proposals", "lesson", "report")
 #: Sizes of the two sweeps.
 NUMBERS = {"quick": (60, 120), "whole": (1000, 3000, 10_000, 30_000, 100_000)}
 LENGTHS = {"quick": (16, 32), "whole": (32, 128, 512, 1024, 2048, 4096)}
@@ -52,14 +52,16 @@ def stage_seconds(X: np.ndarray, y: np.ndarray, device: torch.device) -> dict[st
     job, constants = classifier._prepare(X, y), DefenseConstants()
     generator = torch.Generator().manual_seed(0)
     trap = job.trainer(job.spec.shallow(job.mean, job.scale), generator)
-    main = job.main_trainer(generator)
+    main, scouting = job.main_trainer(generator), job.of_scout()
+    scout = scouting.main_trainer(generator)
     proposals: list[Proposal] = []
     works: dict[str, Callable[[], object]] = {
         "trap epoch": lambda: trap.run(1),
         "main epoch": lambda: main.run(1),
-        "proposals": lambda: proposals.extend(_propose(job, main, 0, constants)),
-        "lesson": lambda: Lesson.of(job, main, proposals, 0, constants),
-        "report": lambda: _report(job, _Outcome(main), proposals, constants),
+        "scout epoch": lambda: scout.run(1),
+        "proposals": lambda: proposals.extend(_propose(scouting, scout, 0, constants)),
+        "lesson": lambda: Lesson.of(scouting, scout, proposals, 0, constants),
+        "report": lambda: _report(job, main, proposals, constants),
     }
     return {stage: seconds_of(works[stage], device) for stage in STAGES}
 
