@@ -237,6 +237,22 @@ def test_what_is_found_does_not_depend_on_the_backbone(attacked, defended, backb
     )
 
 
+@pytest.mark.parametrize(
+    ("backbone", "shape", "scout"),
+    [("inception", (20, 3, 30), "cnn"), ("wide_resnet", (20, 3, 16, 16), "image_cnn")],
+)
+def test_the_scout_is_small_whatever_the_backbone(backbone, shape, scout):
+    X = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    job = E2ABLClassifier(backbone, learning_rate=1e-4)._prepare(X, np.arange(20) % 4)
+    scouting = job.of_scout()
+    assert (scouting.spec.backbone, scouting.schedule.epochs) == (scout, job.schedule.epochs)
+    sizes = [
+        sum(p.numel() for p in j.spec.main(j.mean, j.scale).parameters()) for j in (scouting, job)
+    ]
+    assert sizes[0] < sizes[1] / 5
+    assert scouting.schedule.learning_rate != job.schedule.learning_rate  # that of the user
+
+
 def test_network_gives_both_heads_main_first(attacked, defended):
     import torch
 
