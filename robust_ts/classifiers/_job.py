@@ -53,10 +53,14 @@ class FitJob:
         return self.trainer(network, generator, schedule=schedule, stage=stage)
 
     def of_scout(self) -> "FitJob":
-        """Give the same job for the scout: a small network of its own, whatever the backbone."""
+        """Give the same job for the scout: a small network of its own, whatever the backbone.
+
+        It is trained by one process, however many there are.
+        """
         backbone, filters = SCOUTS[len(self.spec.space)]
         spec = replace(self.spec, backbone=backbone, params={"filters": filters}, tap=None)
-        return replace(self, spec=spec, schedule=replace(self.schedule, learning_rate=SCOUT_RATE))
+        schedule = replace(self.schedule, learning_rate=SCOUT_RATE)
+        return replace(self, spec=spec, schedule=schedule, team=Team())
 
     def trainer(
         self,

@@ -20,10 +20,7 @@ from robust_ts.training import Trainer
 
 @dataclass(frozen=True)
 class LearnedByAll:
-    """What the network that was trained on all data learned, see `robust_ts.defense.division`.
-
-    One process asks its own copy of the network.
-    """
+    """What the network that was trained on all data learned, see `robust_ts.defense.division`."""
 
     job: FitJob
     trainer: Trainer
@@ -39,8 +36,7 @@ class LearnedByAll:
         given = self.job.data.y
         pattern = pattern_of(self.job.data.X, group, given[given != label], self.means)
         less, more = (
-            softmax(self.trainer.ask(rows, less=sign * pattern, together=False), axis=1)
-            for sign in (1, -1)
+            softmax(self.trainer.ask(rows, less=sign * pattern), axis=1) for sign in (1, -1)
         )
         return bearers(less, more, label, self.constants)
 

@@ -98,25 +98,35 @@ class E2ABLClassifier(BaseNeuralClassifier):
         constants = self._constants
         ledger = Ledger(job.data.y)
         trap, records = _train_trap(job, seeds[1], ledger, constants)
-        scouting, lesson = job.of_scout(), None
-        if self.isolation == "groups":
-            taught = _taught_all(scouting, seeds[0])
-            records += taught.records
-            proposals = _propose(scouting, taught, seeds[2], constants)
-            lesson = Lesson.of(scouting, taught, proposals, seeds[2], constants)
-            suspects = lesson.suspects(constants)
-        else:
-            proposals = low_loss_groups(ledger.losses("auxiliary")[-1], job.data.y, constants)
-            suspects = proposals
-        found = None
-        if suspects:
-            found, scout = _asked_without(scouting, seeds[0], suspects, lesson, constants)
-            records += scout.records
+        # On one process, for all: so it does not matter how many there are.
+        found, proposals, scouted = job.team.first(
+            lambda: self._scout(job.of_scout(), seeds, ledger)
+        )
         trainer, recovery = _train_main(job, seeds[0], found, ledger, constants)
         confirmed = found.confirmed if found else ()
         self.ledger_ = ledger
         self.report_ = _report(job, trainer, proposals, constants, confirmed, recovery)
-        return TwoHeadNetwork(trainer.network, trap), History([*records, *trainer.records])
+        history = History([*records, *scouted, *trainer.records])
+        return TwoHeadNetwork(trainer.network, trap), history
+
+    def _scout(
+        self, job: FitJob, seeds: list[int], ledger: Ledger
+    ) -> tuple["_Found | None", Sequence[Proposal], list[dict[str, Any]]]:
+        """Look for poison with the scout; return what is found, all proposals, and the history."""
+        constants, records, lesson = self._constants, [], None
+        if self.isolation == "groups":
+            taught = _taught_all(job, seeds[0])
+            records += taught.records
+            proposals = _propose(job, taught, seeds[2], constants)
+            lesson = Lesson.of(job, taught, proposals, seeds[2], constants)
+            suspects = lesson.suspects(constants)
+        else:
+            proposals = low_loss_groups(ledger.losses("auxiliary")[-1], job.data.y, constants)
+            suspects = proposals
+        if not suspects:
+            return None, proposals, records
+        found, scout = _asked_without(job, seeds[0], suspects, lesson, constants)
+        return found, proposals, records + scout.records
 
     def _main_network(self) -> nn.Module:
         assert isinstance(self.network_, TwoHeadNetwork)
@@ -157,10 +167,10 @@ class _Found:
     suspect: np.ndarray
 
 
-def _taught_all(scouting: FitJob, seed: int) -> Trainer:
+def _taught_all(job: FitJob, seed: int) -> Trainer:
     """Train the scout on all data, as if nothing were wrong: it learns what poison teaches."""
-    with isolated_rng(seed, scouting.device) as generator:
-        return scouting.main_trainer(generator, stage="scout").run()
+    with isolated_rng(seed, job.device) as generator:
+        return job.main_trainer(generator, stage="scout").run()
 
 
 def _loader(job: FitJob) -> Load:
@@ -184,13 +194,11 @@ def _propose(
         learned = LearnedByAll(job, trainer, means, constants)
     # Many small solves: a second BLAS thread makes them up to fifteen times slower.
     with threadpool_limits(limits=1, user_api="blas"):
-        return job.team.first(
-            lambda: search(views, job.data.y, job.spec.n_classes, constants, seed, learned)
-        )
+        return search(views, job.data.y, job.spec.n_classes, constants, seed, learned)
 
 
 def _asked_without(
-    scouting: FitJob,
+    job: FitJob,
     seed: int,
     suspects: Sequence[Proposal],
     lesson: Lesson | None,
@@ -200,25 +208,25 @@ def _asked_without(
 
     The first is None where nothing is left of them.
     """
-    given, n = scouting.data.y, len(scouting.data.y)
+    given, n = job.data.y, len(job.data.y)
     held = members_of(suspects, n)
     # A short schedule of its own: in the middle of a long one the rate is highest, and a network
     # that still moves says one thing now and another an epoch later.
-    short = replace(scouting.schedule, epochs=_share_of(scouting, constants.verify_share))
-    with isolated_rng(seed, scouting.device) as generator:
-        scout = scouting.main_trainer(generator, short, stage="scout")
-        scout.subset = torch.from_numpy(np.flatnonzero(~held)).to(scouting.device)
+    short = replace(job.schedule, epochs=_share_of(job, constants.verify_share))
+    with isolated_rng(seed, job.device) as generator:
+        scout = job.main_trainer(generator, short, stage="scout")
+        scout.subset = torch.from_numpy(np.flatnonzero(~held)).to(job.device)
         scout.run()
     probabilities = _probabilities(scout, held)
     left = suspects if lesson is None else lesson.unlearned(scout, constants)
-    means = class_means(scouting, ~held)
-    content = [_content(scout, scouting, p.members, p.label, means) for p in left]
+    means = class_means(job, ~held)
+    content = [_content(scout, job, p.members, p.label, means) for p in left]
     readings = [Reading(c) for c in content]
     if lesson is not None:
-        taught = [_content(lesson.trainer, scouting, p.members, p.label, means) for p in left]
+        taught = [_content(lesson.trainer, job, p.members, p.label, means) for p in left]
         readings = [Reading(*r) for r in zip(content, taught, strict=True)]
     weights = weighed(probabilities, readings, given, left, constants)
-    confirmed = _confirmed(scouting, left, weights, constants, seed)
+    confirmed = _confirmed(job, left, weights, constants, seed)
     if not confirmed:
         return None, scout
     if lesson is not None:
@@ -326,7 +334,7 @@ def _confirmed(
         return likeness(load, proposal.members, others, constants, seed)
 
     with threadpool_limits(limits=1, user_api="blas"):
-        return job.team.first(lambda: verify(weights, given, alike, constants))
+        return verify(weights, given, alike, constants)
 
 
 def _report(

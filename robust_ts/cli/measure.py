@@ -14,7 +14,7 @@ def add_commands(commands: Any) -> None:
     demo = commands.add_parser(
         "demo",
         help="poison a real data set, train without a defense, with ABL and with E2ABL",
-        description="Poison 10%% of JapaneseVowels (bundled in sktime, no download), train without "
+        description="Poison 10% of JapaneseVowels (bundled in sktime, no download), train without "
         "a defense, with ABL and with E2ABL, and show what each is worth.",
     )
     demo.add_argument("--output", default="demo_output", help="folder for the picture and the CSV")

@@ -180,7 +180,6 @@ class Trainer:
         *,
         scale: np.ndarray | float = 1.0,
         less: np.ndarray | float = 0.0,
-        together: bool = True,
     ) -> np.ndarray:
         """Ask the network as it is about training samples.
 
@@ -190,8 +189,6 @@ class Trainer:
             Which samples; all of them where None.
         scale, less : ndarray of shape (c, *space), default=1 and 0
             What to multiply each input by, and what to take from it then.
-        together : bool, default=True
-            Whether all processes of the team ask; else this one asks its own copy.
 
         Returns
         -------
@@ -214,7 +211,7 @@ class Trainer:
             )
 
         rows = np.arange(len(self.X)) if rows is None else rows
-        return self.team.answers(logits, rows) if together else logits(rows)
+        return self.team.answers(logits, rows)
 
     def embed(self, rows: np.ndarray) -> np.ndarray:
         """Return what the last layer of the network as it is is given for training samples.

@@ -165,7 +165,7 @@ def draw(sweeps: dict[str, dict[int, dict[str, float]]], path: str) -> None:
     figure, axes = _new_figure(9, 3.8, columns=len(sweeps))
     for ax, (name, measured) in zip(axes, sweeps.items(), strict=True):
         sizes = list(measured)
-        for stage, marker in zip(STAGES, "osv^D", strict=True):
+        for stage, marker in zip(STAGES, "osv^Dx", strict=True):
             seconds = [measured[size][stage] for size in sizes]
             ax.loglog(
                 sizes, seconds, marker=marker, label=f"{stage} (slope {slope(sizes, seconds):.2f})"
