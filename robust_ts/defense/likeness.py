@@ -13,7 +13,7 @@ from robust_ts.defense.ridge import squared_distances
 from robust_ts.defense.views import unscaled_views
 
 _SCALES = (1.0, 0.85)  # a trigger is added, or blended in at the cost of some of the content
-_MEMBERS, _REFERENCE, _DRAWS = 64, 300, 32  # bound the cost
+_REFERENCE, _DRAWS = 300, 32  # bound the cost
 _AT_ONCE = 256  # samples whose views are in memory
 _FARTHEST = 8.0  # standard deviations: one odd value is no more than that
 
@@ -61,7 +61,7 @@ def likeness(
     rng = np.random.default_rng(seed)
     room = chunk_rows(load(members[:1]))
     others = capped(others, min(_REFERENCE, room), rng)
-    members = capped(members, min(_MEMBERS, room, len(others) // 2), rng)
+    members = capped(members, min(constants.most_compared, room, len(others) // 2), rng)
     size = len(members)
     if size < 2:
         return 1.0

@@ -179,11 +179,12 @@ def verify(
 
     - with two classes all groups;
     - with more a group that is most of its class: of two kinds of a class the greater one is the
-      class. And one that more samples would join than it holds: what its members share may be what
-      the class shares. Such a group often holds clean samples as well: it is enough if those pass
-      that owe their label to its pattern, where they are half of it. Not where another group of
-      that class is proven without: then the class holds poison, and likeness does not say which
-      group it is;
+      class. One that more samples would join than it holds: what its members share may be what the
+      class shares. And one of ``constants.most_compared`` members or more: they show what kind they
+      are, and natural groups weigh more the more series there are. Such a group often holds clean
+      samples as well: it is enough if those pass that owe their label to its pattern, where they
+      are half of it. Not where another group of that class is proven without: then the class holds
+      poison, and likeness does not say which group it is;
     - of a class in which nothing is proven so, all of ``constants.least_compared`` members or more:
       a second way to be believed. Fewer hide what kind they are.
 
@@ -228,7 +229,8 @@ def _proven(
 
     def in_doubt(proposal: Proposal) -> bool:
         size = len(proposal.members)
-        return bool(2 * size > sizes[proposal.label] or len(proposal.joining) > size)
+        is_most, shared = 2 * size > sizes[proposal.label], len(proposal.joining) > size
+        return bool(is_most or shared or size >= constants.most_compared)
 
     def proven(proposal: Proposal) -> bool:
         return proposal.score >= constants.proof

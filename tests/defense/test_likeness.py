@@ -1,7 +1,8 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from robust_ts.defense import likeness as module
 from robust_ts.defense.likeness import likeness
 from tests.defense._groups import CONSTANTS
 
@@ -62,12 +63,12 @@ def test_nothing_is_said_where_there_is_nothing_to_compare_with(drawn):
     assert of(X, members[:1], y) == 1
 
 
-def test_large_groups_are_looked_at_in_part(drawn, monkeypatch):
+def test_large_groups_are_looked_at_in_part(drawn):
     X, y, members = drawn
     seen = []
-    monkeypatch.setattr(module, "_MEMBERS", 8)
     rows = lambda index: seen.append(len(index)) or X[index]  # noqa: E731
-    likeness(rows, members, np.flatnonzero(y == 1), CONSTANTS)
+    few = replace(CONSTANTS, most_compared=8)
+    likeness(rows, members, np.flatnonzero(y == 1), few)
     assert seen == [1, N, 8]
 
 

@@ -133,6 +133,16 @@ def test_a_group_that_more_would_join_than_it_holds_must_pass_for_other_classes(
     assert not asked
 
 
+def test_a_large_group_must_pass_for_other_classes() -> None:
+    y, asked, many = labels(200), [], CONSTANTS.most_compared
+    group = make_proposal(0, list(range(many)), 2 * CONSTANTS.proof)
+    smaller = replace(group, members=group.members[1:])
+    assert verify([smaller], y, like(0.0, asked), CONSTANTS) == [smaller]
+    assert not asked
+    assert not verify([group], y, like(0.0), CONSTANTS)
+    assert verify([group], y, like(0.6), CONSTANTS) == [group]
+
+
 def test_a_group_that_is_most_of_its_class_must_pass_for_other_classes() -> None:
     y, asked = labels(), []
     most = make_proposal(0, [0, 1, 2, 3, 4], 2 * CONSTANTS.proof)
