@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import nn
 
+from robust_ts.defense.constants import DefenseConstants
 from robust_ts.inputs import TrainingSet
 from robust_ts.networks import NetworkSpec
 from robust_ts.training import (
@@ -16,11 +17,6 @@ from robust_ts.training import (
     Trainer,
     isolated_rng,
 )
-
-#: The networks that scout, for series and for images, and their learning rate. A tenth of the cost
-#: of the usual backbones; all rules and constants were set with these.
-SCOUTS = {1: ("cnn", (32, 64, 32)), 2: ("image_cnn", (16, 32, 32))}
-SCOUT_RATE = 3e-3
 
 
 @dataclass(frozen=True)
@@ -52,14 +48,16 @@ class FitJob:
         network = self.spec.main(self.mean, self.scale)
         return self.trainer(network, generator, schedule=schedule, stage=stage)
 
-    def of_scout(self) -> "FitJob":
+    def of_scout(self, constants: DefenseConstants) -> "FitJob":
         """Give the same job for the scout: a small network of its own, whatever the backbone.
 
         It is trained by one process, however many there are.
         """
-        backbone, filters = SCOUTS[len(self.spec.space)]
+        is_series = len(self.spec.space) == 1
+        backbone = "cnn" if is_series else "image_cnn"
+        filters = constants.scout_filters if is_series else constants.scout_image_filters
         spec = replace(self.spec, backbone=backbone, params={"filters": filters}, tap=None)
-        schedule = replace(self.schedule, learning_rate=SCOUT_RATE)
+        schedule = replace(self.schedule, learning_rate=constants.scout_rate)
         return replace(self, spec=spec, schedule=schedule, team=Team())
 
     def trainer(

@@ -100,7 +100,7 @@ class E2ABLClassifier(BaseNeuralClassifier):
         trap, records = _train_trap(job, seeds[1], ledger, constants)
         # On one process, for all: so it does not matter how many there are.
         found, proposals, scouted = job.team.first(
-            lambda: self._scout(job.of_scout(), seeds, ledger)
+            lambda: self._scout(job.of_scout(constants), seeds, ledger)
         )
         trainer, recovery = _train_main(job, seeds[0], found, ledger, constants)
         confirmed = found.confirmed if found else ()

@@ -244,7 +244,7 @@ def test_what_is_found_does_not_depend_on_the_backbone(attacked, defended, backb
 def test_the_scout_is_small_whatever_the_backbone(backbone, shape, scout):
     X = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     job = E2ABLClassifier(backbone, learning_rate=1e-4)._prepare(X, np.arange(20) % 4)
-    scouting = job.of_scout()
+    scouting = job.of_scout(DefenseConstants())
     assert (scouting.spec.backbone, scouting.schedule.epochs) == (scout, job.schedule.epochs)
     sizes = [
         sum(p.numel() for p in j.spec.main(j.mean, j.scale).parameters()) for j in (scouting, job)

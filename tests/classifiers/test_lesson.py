@@ -15,7 +15,7 @@ from tests.defense._groups import clean_series, make_proposal, poisoned_series
 SETTINGS = {
     "backbone": "cnn",
     "backbone_params": {"filters": (16, 16, 16)},
-    "epochs": 30,
+    "epochs": 35,
     "learning_rate": 5e-3,
     "random_state": 0,
 }
@@ -48,9 +48,8 @@ def test_the_network_says_what_a_group_taught_it(monkeypatch, blurred) -> None:
     ours, lesson = fit_with(monkeypatch, X, y, [make_proposal(0, group.tolist(), 0.3)])
     (taught,) = lesson.taught
     assert taught.share >= 0.7
-    # As if exactly the poison owed its label, 11 of the group and 7 of the rest of the class.
-    rest = (y == 0).sum() - len(group)
-    assert taught.proposal.debt == pytest.approx((1 + 11 / 17 - 7 / rest) / 2, abs=0.1)
+    # 0.74 if exactly the poison owed its label: 11 of the group, and 7 of the rest of the class.
+    assert taught.proposal.debt >= 0.7
     assert mask[taught.proposal.bearing].mean() >= 0.9
     assert (y[taught.proposal.bearing] == 0).all()
     assert not ours.report_.is_poisoned[~mask].any()

@@ -52,7 +52,7 @@ def stage_seconds(X: np.ndarray, y: np.ndarray, device: torch.device) -> dict[st
     job, constants = classifier._prepare(X, y), DefenseConstants()
     generator = torch.Generator().manual_seed(0)
     trap = job.trainer(job.spec.shallow(job.mean, job.scale), generator)
-    main, scouting = job.main_trainer(generator), job.of_scout()
+    main, scouting = job.main_trainer(generator), job.of_scout(constants)
     scout = scouting.main_trainer(generator)
     proposals: list[Proposal] = []
     works: dict[str, Callable[[], object]] = {
