@@ -107,11 +107,11 @@ def watch(rate: float, forced: int | None = None) -> Watched:
             seen.untaught = {k: taught.steered(trainer) for k, taught in seen.taught.items()}
         return answers
 
-    def verify(weights: Any, labels: Any, likeness: Any, constants: Any) -> Any:
+    def verify(weights: Any, labels: Any, likeness: Any, constants: Any, **about: Any) -> Any:
         nothing = replace(constants, proof=0.0, without=frozenset({"likeness"}))
-        every = real["verify"](weights, labels, likeness, nothing)
+        every = real["verify"](weights, labels, likeness, nothing, **about)
         seen.suspects, seen.weights = every[::-1], {p.label: p.score for p in every}
-        return real["verify"](weights, labels, likeness, constants)
+        return real["verify"](weights, labels, likeness, constants, **about)
 
     def watched_pattern(X: np.ndarray, group: np.ndarray, *rest: Any) -> np.ndarray:
         pattern = pattern_of(X, group, *rest)
@@ -375,7 +375,7 @@ def draw_ledger(seen: Watched, undefended: Watched) -> None:
         ax.set_title(title, fontsize=11)
         ax.set_ylabel("")
     epochs = undefended.classifier.ledger_.losses("main")
-    verified = round(CONSTANTS.verify_share * len(epochs))
+    verified = round(CONSTANTS.scout_share * len(epochs))
     axes[2].axvline(verified, color="black", linestyle=":", label="labels recovered from here")
     axes[2].legend(frameon=False, fontsize=9)
     axes[0].set_ylabel("loss under the given label")

@@ -36,8 +36,10 @@ def judged(run: Run) -> list[dict[str, Any]]:
     poisoned = experiment.poisoned.mask
     groups: list[dict[str, Any]] = []
 
-    def describe(weights: Any, labels: np.ndarray, likeness: Any, constants: Any) -> Any:
-        chosen = e2abl_verify(weights, labels, likeness, constants)
+    def describe(
+        weights: Any, labels: np.ndarray, likeness: Any, constants: Any, **about: Any
+    ) -> Any:
+        chosen = e2abl_verify(weights, labels, likeness, constants, **about)
         for p in weights:
             owing = np.intersect1d(p.members, p.bearing)
             asked = {"likeness": p.members, "likeness_owing": owing}

@@ -40,24 +40,32 @@ class FitJob:
     def main_trainer(
         self,
         generator: torch.Generator,
-        schedule: Schedule | None = None,
         *,
         stage: str = "main",
     ) -> Trainer:
         """Build the main network and its trainer; call inside ``isolated_rng``."""
-        network = self.spec.main(self.mean, self.scale)
-        return self.trainer(network, generator, schedule=schedule, stage=stage)
+        return self.trainer(self.spec.main(self.mean, self.scale), generator, stage=stage)
+
+    def share(self, share: float) -> int:
+        """Count the epochs of a part of the fit."""
+        return max(1, round(share * self.schedule.epochs))
 
     def of_scout(self, constants: DefenseConstants) -> "FitJob":
         """Give the same job for the scout: a small network of its own, whatever the backbone.
 
-        It is trained by one process, however many there are.
+        It is trained by one process, however many there are, on a schedule of its own: in the
+        middle of a long one the rate is highest, and a network that still moves says one thing now
+        and another an epoch later. Its length is a share of what the library would choose by
+        itself, for it is the data that is asked about, and at most that of the fit.
         """
         is_series = len(self.spec.space) == 1
         backbone = "cnn" if is_series else "image_cnn"
         filters = constants.scout_filters if is_series else constants.scout_image_filters
         spec = replace(self.spec, backbone=backbone, params={"filters": filters}, tap=None)
-        schedule = replace(self.schedule, learning_rate=constants.scout_rate)
+        main = replace(self.schedule, learning_rate=constants.scout_rate)
+        usual = Schedule.resolve(len(self.data.y), None, main.batch_size, main.learning_rate, 0.0)
+        epochs = min(main.epochs, max(1, round(constants.scout_share * usual.epochs)))
+        schedule = replace(main, epochs=epochs)
         return replace(self, spec=spec, schedule=schedule, team=Team())
 
     def trainer(

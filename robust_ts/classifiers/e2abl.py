@@ -24,7 +24,7 @@ from robust_ts.defense.patterns import pattern_of
 from robust_ts.defense.propose import low_loss_groups, members_of
 from robust_ts.defense.recover import Recovery, agreeing, recover, suspicion_of
 from robust_ts.defense.verify import Reading, verify, weighed
-from robust_ts.inputs import standardize, stretch_padded
+from robust_ts.inputs import is_padded, standardize, stretch_padded
 from robust_ts.networks import ShallowNetwork, TwoHeadNetwork
 from robust_ts.report import PoisonReport
 from robust_ts.training import History, Trainer, isolated_rng
@@ -137,18 +137,13 @@ def _train_trap(
     job: FitJob, seed: int, ledger: Ledger, constants: DefenseConstants
 ) -> tuple[ShallowNetwork, list[dict[str, Any]]]:
     """Train the shallow copy and its head on all data, briefly."""
-    schedule = replace(job.schedule, epochs=_share_of(job, constants.trap_share))
+    schedule = replace(job.schedule, epochs=job.share(constants.trap_share))
     with isolated_rng(seed, job.device) as generator:
         trap = job.spec.shallow(job.mean, job.scale)
         trainer = job.trainer(trap, generator, schedule=schedule, stage="auxiliary")
         for record in trainer.epochs():
             ledger.record("auxiliary", record["epoch"], trainer.losses.cpu().numpy())
     return trap, trainer.records
-
-
-def _share_of(job: FitJob, share: float) -> int:
-    """Count the epochs of a part of a fit."""
-    return max(1, round(share * job.schedule.epochs))
 
 
 @dataclass(frozen=True)
@@ -210,11 +205,8 @@ def _asked_without(
     """
     given, n = job.data.y, len(job.data.y)
     held = members_of(suspects, n)
-    # A short schedule of its own: in the middle of a long one the rate is highest, and a network
-    # that still moves says one thing now and another an epoch later.
-    short = replace(job.schedule, epochs=_share_of(job, constants.verify_share))
     with isolated_rng(seed, job.device) as generator:
-        scout = job.main_trainer(generator, short, stage="scout")
+        scout = job.main_trainer(generator, stage="scout")
         scout.subset = torch.from_numpy(np.flatnonzero(~held)).to(job.device)
         scout.run()
     probabilities = _probabilities(scout, held)
@@ -262,7 +254,7 @@ def _train_main(
             train(job.schedule.epochs, np.zeros(len(job.data.y), dtype=bool))
             return trainer, None
         recovery = Recovery(job.data.y, ~found.suspect, np.zeros_like(found.suspect))
-        until = _share_of(job, constants.verify_share)
+        until = job.share(constants.scout_share)
         means = class_means(job, ~found.suspect)
         while len(trainer.records) < job.schedule.epochs:
             trainer.targets = torch.from_numpy(recovery.labels).to(job.device)
@@ -334,7 +326,7 @@ def _confirmed(
         return likeness(load, proposal.members, others, constants, seed)
 
     with threadpool_limits(limits=1, user_api="blas"):
-        return verify(weights, given, alike, constants)
+        return verify(weights, given, alike, constants, aligned=not is_padded(job.data.X))
 
 
 def _report(

@@ -31,6 +31,10 @@ class DefenseConstants:
         to 0.07 of one of the usual InceptionTime. All rules were set with these networks.
     scout_rate : float, default=0.003
         Peak learning rate of the scout, with which all rules were set.
+    scout_share : float, default=0.4
+        Epochs of each scout over those that the library chooses by itself for the data, at most
+        those of the fit; and epochs of the main network, over those of the fit, before it reads
+        labels. Late enough to classify well, early enough to cost little.
     n_landmarks : int, default=128
         Most landmarks of the kernel map; half of the samples where that is fewer, for features that
         fit every sample make all groups look alien. Bounds every solve; with 64 the group that is
@@ -71,27 +75,22 @@ class DefenseConstants:
     least_divisor : float, default=0.05
         What agreement and contradiction count at least where something is divided by them: so
         little says nothing.
-    verify_share : float, default=0.4
-        Epochs, over those of the fit, after which the network trained without a group judges it;
-        a whole fit follows: late enough to classify well, early enough to cost little.
     proof : float, default=0.03
         Least weight of a group to be confirmed: that weight, with what is left of the share in a
         network that never saw the group, times the spread of its contents, the share of members
         that both networks read alike, and the fourth root of that network's odds against its label.
         Natural groups of unpoisoned data reached three quarters of it.
     least_weight : float, default=0.008
-        The same where what is left of the group is compared with samples of other classes as well,
-        and its likeness counts: with two classes, where contents cannot spread, and with more for a
-        group that is most of its class, and where no group reaches ``proof``. Natural groups of
-        unpoisoned data reached half of it, and nine tenths beside poison in 50 series (GunPoint):
-        few samples hide what kind they are.
+        The same times the likeness of what is left of the group to samples of other classes, where
+        that counts: with two classes, where contents cannot spread; with more where no group
+        reaches ``proof``, and less by as much as a group weighs more than ``proof``. Natural
+        groups of unpoisoned data reached half of it, and nine tenths beside poison in 50 series
+        (GunPoint): few samples hide what kind they are.
     least_compared : int, default=10
         Fewest members of a group that is believed, with more than two classes, for its likeness
         alone: fewer samples hide what kind they are (7 of 60 in unpoisoned data passed).
     most_compared : int, default=64
-        Most members of a group that are compared with samples of other classes: bounds the cost. A
-        group of as many has to pass, with more than two classes too: of two sets of more than 7000
-        unpoisoned series a natural group reached 2.6 times ``proof``.
+        Most members of a group that are compared with samples of other classes: bounds the cost.
     beside : float, default=0.1
         Least weight of a confirmed group over that of the surest one of another class. Two
         attackers of about the same strength are both found; natural groups beside poison are left.
@@ -127,6 +126,7 @@ class DefenseConstants:
     scout_filters: tuple[int, ...] = (32, 64, 32)
     scout_image_filters: tuple[int, ...] = (16, 32, 32)
     scout_rate: float = 3e-3
+    scout_share: float = 0.4
     n_landmarks: int = 128
     ridge: tuple[float, ...] = (1e-2, 1e-1)
     max_steps: int = 5
@@ -142,7 +142,6 @@ class DefenseConstants:
     least_share: float = 0.25
     least_spread: float = 0.1
     least_divisor: float = 0.05
-    verify_share: float = 0.4
     proof: float = 0.03
     least_compared: int = 10
     most_compared: int = 64

@@ -171,25 +171,28 @@ def verify(
     labels: np.ndarray,
     likeness: Callable[[Proposal], float],
     constants: DefenseConstants,
+    *,
+    aligned: bool = True,
 ) -> list[Proposal]:
     """Return the proposals that are confirmed, at most one a class.
 
-    A group is proven by a weight of ``constants.proof`` or more; where its likeness to samples of
-    other classes is asked, by that times its weight, ``constants.least_weight`` or more. Asked are
+    A group is proven by a weight of ``constants.proof`` or more, if without its pattern it is
+    somewhat like samples of other classes: weight times likeness ``constants.least_weight``, or
+    less by as much as the weight is more than ``constants.proof``. What is beneath a trigger is
+    such a sample, and what is left of a natural group is not; but a group that holds clean samples
+    as well is a mixture. So it is the likeness of all members, or of those that owe their label to
+    its pattern, times their share of it, whichever is more. Not less for a group that is most of
+    its class: of two kinds of a class the greater one is the class, whatever it weighs.
 
-    - with two classes all groups;
-    - with more a group that is most of its class: of two kinds of a class the greater one is the
-      class. One that more samples would join than it holds: what its members share may be what the
-      class shares. And one of ``constants.most_compared`` members or more: they show what kind they
-      are, and natural groups weigh more the more series there are. Such a group often holds clean
-      samples as well: it is enough if those pass that owe their label to its pattern, where they
-      are half of it. Not where another group of that class is proven without: then the class holds
-      poison, and likeness does not say which group it is;
-    - of a class in which nothing is proven so, all of ``constants.least_compared`` members or more:
-      a second way to be believed. Fewer hide what kind they are.
+    Where nothing is proven so in any class, likeness is a second way to be believed, for
+    ``constants.least_compared`` members or more, since fewer hide what kind they are: weight times
+    likeness ``constants.least_weight`` or more. With two classes this is the only way, for groups
+    of any size.
 
     Copies are not asked: replaced values are no content moved, without them there is a gap. With
-    two classes their single samples have to bear more witness instead.
+    two classes their single samples have to bear more witness instead. Where series differ in
+    length, only what is most of its class is asked of what is proven by weight: a pattern that lies
+    elsewhere in each of them leaves a rest.
 
     Parameters
     ----------
@@ -202,6 +205,8 @@ def verify(
         asked only where it can decide.
     constants : DefenseConstants
         Constants of the method.
+    aligned : bool, default=True
+        Whether all samples are of one length.
 
     Returns
     -------
@@ -213,57 +218,38 @@ def verify(
     """
     if "verify" in constants.without:
         return _best_of_class(proposals, labels, constants)
-    best = _best_of_class(_proven(proposals, labels, likeness, constants), labels, constants)
-    surest = max((p.score for p in best), default=0.0)
-    return [p for p in best if p.score >= constants.beside * surest]
-
-
-def _proven(
-    proposals: Sequence[Proposal],
-    labels: np.ndarray,
-    likeness: Callable[[Proposal], float],
-    constants: DefenseConstants,
-) -> list[Proposal]:
     sizes = np.bincount(labels)
     two_classes = np.count_nonzero(sizes) == 2
 
-    def in_doubt(proposal: Proposal) -> bool:
-        size = len(proposal.members)
-        is_most, shared = 2 * size > sizes[proposal.label], len(proposal.joining) > size
-        return bool(is_most or shared or size >= constants.most_compared)
+    def alike(proposal: Proposal, least: float, share: float = 1.0) -> bool:
+        most = share * proposal.score
+        return most >= least and most * likeness(proposal) >= least
 
     def proven(proposal: Proposal) -> bool:
-        return proposal.score >= constants.proof
+        if "likeness" in constants.without:
+            return proposal.score >= constants.proof
+        if two_classes:
+            enough = proposal.score >= constants.least_weight
+            return enough and (proposal.copied or alike(proposal, constants.least_weight))
+        if proposal.score < constants.proof or proposal.copied:
+            return proposal.score >= constants.proof
+        least, size = constants.least_weight, len(proposal.members)
+        if 2 * size <= sizes[proposal.label]:
+            if not aligned:
+                return True
+            least *= constants.proof / proposal.score
+        owing = np.intersect1d(proposal.members, proposal.bearing)
+        part = replace(proposal, members=owing)
+        asked = constants.min_group <= len(owing) < size
+        return alike(proposal, least) or (asked and alike(part, least, len(owing) / size))
 
-    def passes(proposal: Proposal) -> bool:
-        if proposal.score < constants.least_weight:  # then no likeness would help
-            return False
-        if proposal.copied:
-            return two_classes or proven(proposal)
-        compared = [proposal]
-        if not two_classes and in_doubt(proposal):
-            compared += _owing(proposal)
-        return any(proposal.score * likeness(p) >= constants.least_weight for p in compared)
-
-    if "likeness" in constants.without:
-        return [p for p in proposals if proven(p)]
-    if two_classes:
-        return [p for p in proposals if passes(p)]
-    poisoned = {p.label for p in proposals if proven(p) and not in_doubt(p)}
-    asked = [p for p in proposals if in_doubt(p) and p.label not in poisoned]
-    others = [p for p in proposals if not in_doubt(p) or p.label in poisoned]
-    found = [p for p in asked if passes(p)] + [p for p in others if proven(p)]
-    settled = {p.label for p in found}
-    unsettled = [p for p in others if p.label not in settled]
-    large = [p for p in unsettled if len(p.members) >= constants.least_compared]
-    return found + [p for p in large if passes(p)]
-
-
-def _owing(proposal: Proposal) -> list[Proposal]:
-    """Take the members that owe their label to the pattern, if they are half of the group."""
-    owing = np.intersect1d(proposal.members, proposal.bearing)
-    enough = len(proposal.members) > len(owing) >= len(proposal.members) / 2
-    return [replace(proposal, members=owing)] if enough else []
+    best = _best_of_class([p for p in proposals if proven(p)], labels, constants)
+    if not best and not two_classes and "likeness" not in constants.without:
+        large = [p for p in proposals if len(p.members) >= constants.least_compared]
+        passing = [p for p in large if not p.copied and alike(p, constants.least_weight)]
+        best = _best_of_class(passing, labels, constants)
+    surest = max((p.score for p in best), default=0.0)
+    return [p for p in best if p.score >= constants.beside * surest]
 
 
 def _best_of_class(

@@ -15,7 +15,7 @@ from tests.defense._groups import clean_series, make_proposal, poisoned_series
 SETTINGS = {
     "backbone": "cnn",
     "backbone_params": {"filters": (16, 16, 16)},
-    "epochs": 35,
+    "epochs": 50,
     "learning_rate": 5e-3,
     "random_state": 0,
 }
@@ -40,7 +40,7 @@ def fit_with(monkeypatch, X, y, proposals):
 def blurred():
     X, y, mask = poisoned_series()
     bad, good = np.flatnonzero(mask), np.flatnonzero(~mask & (y == 0))
-    return X, y, mask, np.sort(np.concatenate([bad[:11], good[:6]]))
+    return X, y, mask, np.sort(np.concatenate([bad[:14], good[:6]]))
 
 
 def test_the_network_says_what_a_group_taught_it(monkeypatch, blurred) -> None:
@@ -48,24 +48,24 @@ def test_the_network_says_what_a_group_taught_it(monkeypatch, blurred) -> None:
     ours, lesson = fit_with(monkeypatch, X, y, [make_proposal(0, group.tolist(), 0.3)])
     (taught,) = lesson.taught
     assert taught.share >= 0.7
-    # 0.74 if exactly the poison owed its label: 11 of the group, and 7 of the rest of the class.
+    # 0.80 if exactly the poison owed its label: 14 of the group, and 4 of the rest of the class.
     assert taught.proposal.debt >= 0.7
     assert mask[taught.proposal.bearing].mean() >= 0.9
     assert (y[taught.proposal.bearing] == 0).all()
     assert not ours.report_.is_poisoned[~mask].any()
-    # Seven poisoned samples were not in the group: what owes its label to its pattern joins it.
+    # Four poisoned samples were not in the group: what owes its label to its pattern joins it.
     assert ours.report_.is_poisoned[mask].sum() > mask[group].sum()
 
 
 def test_a_group_of_copies_is_complete_and_pure(monkeypatch, blurred) -> None:
     X, y, mask, group = blurred
-    one = make_proposal(0, np.flatnonzero(mask)[:11].tolist(), 0.3)
+    one = make_proposal(0, np.flatnonzero(mask)[:14].tolist(), 0.3)
     other = make_proposal(0, group.tolist(), 0.3)
     held = []
     for proposal in (one, other):
         ours, _ = fit_with(monkeypatch, X, y, [replace(proposal, copied=True)])
         held.append(np.flatnonzero(ours.report_.verdicts != "clean"))
-    # Nothing joins, though seven others owe their label to the pattern, and nothing comes back.
+    # Nothing joins, though four others owe their label to the pattern, and nothing comes back.
     assert held[0].tolist() == one.members.tolist()
     assert held[1].tolist() == group.tolist()
 
