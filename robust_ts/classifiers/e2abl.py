@@ -37,9 +37,9 @@ class E2ABLClassifier(BaseNeuralClassifier):
     Groups of training samples to which the rest of the data would give another label are
     proposed as poison. A small network, the scout, is trained on everything, as if nothing were
     wrong, and asked what it learned from them: the pattern of a poisoned group, put on samples of
-    other classes, carries its label over. Such groups are held out of a second scout; after 0.4
-    times ``epochs`` this one, which never saw them, decides whether it contradicts their labels and
-    no longer follows their pattern. The main network, of the ``backbone``, is trained once: if
+    other classes, carries its label over. Such groups are held out of a second scout; this one,
+    which never saw them, decides whether it contradicts their labels and no longer follows their
+    pattern. The main network, of the ``backbone``, is trained once: if
     nothing is proposed or nothing confirmed, on everything, which is ordinary training bit by bit;
     else without the confirmed groups, until after 0.4 times ``epochs`` it gives them their true
     labels back ("true class recovery") and goes on with these. A second classification head on a
