@@ -79,7 +79,7 @@ class DefenseConstants:
         Least weight of a group to be confirmed: that weight, with what is left of the share in a
         network that never saw the group, times the spread of its contents, the share of members
         that both networks read alike, and the fourth root of that network's odds against its label.
-        Natural groups of unpoisoned data reached three quarters of it.
+        Natural groups of unpoisoned data reached just that, and were not alike.
     least_weight : float, default=0.008
         The same times the likeness of what is left of the group to samples of other classes, where
         that counts: with two classes, where contents cannot spread; with more where no group

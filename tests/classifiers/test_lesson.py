@@ -48,8 +48,9 @@ def test_the_network_says_what_a_group_taught_it(monkeypatch, blurred) -> None:
     ours, lesson = fit_with(monkeypatch, X, y, [make_proposal(0, group.tolist(), 0.3)])
     (taught,) = lesson.taught
     assert taught.share >= 0.7
-    # 0.80 if exactly the poison owed its label: 14 of the group, and 4 of the rest of the class.
-    assert taught.proposal.debt >= 0.7
+    # As if exactly the poison owed its label, 14 of the group and 4 of the rest of the class.
+    rest = (y == 0).sum() - len(group)
+    assert taught.proposal.debt == pytest.approx((1 + 14 / 20 - 4 / rest) / 2, abs=0.1)
     assert mask[taught.proposal.bearing].mean() >= 0.9
     assert (y[taught.proposal.bearing] == 0).all()
     assert not ours.report_.is_poisoned[~mask].any()
