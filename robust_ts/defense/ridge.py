@@ -1,5 +1,6 @@
 """Kernel ridge classifiers that forget a group in closed form."""
 
+from functools import cached_property
 from threading import local
 
 import numpy as np
@@ -96,18 +97,18 @@ class LeaveGroupOut:
     def _weight(self, size: int) -> float:
         return len(self.labels) / (self.n_classes * max(size, 1))
 
-    def moments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Give the size, mean and scatter about it of each class.
-
-        Returns
-        -------
-        sizes : ndarray of shape (n_classes,)
-        means : ndarray of shape (n_classes, n_features)
-        scatters : ndarray of shape (n_classes, n_features, n_features)
-        """
+    @cached_property
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Size of each class and mean, of shape (n_classes,) and (n_classes, n_features)."""
         sizes = np.array([len(r) for r in self.rows], dtype=float)
-        means = self._sums.T / np.maximum(sizes, 1.0)[:, None]
-        return sizes, means, np.stack(self._grams) - np.einsum("k,ki,kj->kij", sizes, means, means)
+        return sizes, self._sums.T / np.maximum(sizes, 1.0)[:, None]
+
+    @cached_property
+    def axes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Eigenvalues and eigenvectors (columns) of the scatter within all classes."""
+        sizes, means = self.moments
+        values, vectors = np.linalg.eigh(sum(self._grams) - (means.T * sizes) @ means)
+        return np.maximum(values, 0.0), vectors
 
     def leave_one_out(self) -> np.ndarray:
         """Score every sample by the classifier without it; of shape (n_samples, n_classes)."""

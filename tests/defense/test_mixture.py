@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from scipy.special import logsumexp
+from scipy.stats import multivariate_normal
 
 from robust_ts.defense.mixture import Mixture
 from robust_ts.defense.ridge import LeaveGroupOut
@@ -39,3 +41,37 @@ def test_views_are_averaged_by_weight() -> None:
     one, two = (Mixture([m], 0, np.ones(1)).log_ratio(group) for m in models)
     both = Mixture(models, 0, np.array([3.0, 1.0])).log_ratio(group)
     assert both == pytest.approx(0.75 * one + 0.25 * two)
+
+
+@pytest.mark.parametrize("size", [6, 20])  # fewer members than features, and more
+def test_the_ratio_is_the_one_that_plain_formulas_give(size: int) -> None:
+    rng = np.random.default_rng(3)
+    labels = np.repeat(np.arange(4), [40, 10, 20, 30])
+    features = rng.normal(size=(100, 8)) + 2 * rng.normal(size=(4, 8))[labels]
+    group, rest = np.arange(size), np.arange(size, 40)
+    kept = np.delete(np.arange(100), group)
+    means = np.stack([features[kept][labels[kept] == k].mean(axis=0) for k in range(4)])
+    away = features[kept] - means[labels[kept]]
+    within = away.T @ away
+    within += 0.02 * np.trace(within) / 8 * np.eye(8)
+    unit = np.linalg.inv(np.linalg.cholesky(within / (96 - size))).T
+    shares = np.array([10, 20, 30]) / 60
+    centers = (means[1:] - shares @ means[1:]) @ unit
+    axes = np.linalg.eigh((centers.T * shares) @ centers)[1][:, -2:]  # three centers span a plane
+    members, others = (
+        (features[i] - features[i].mean(axis=0)) @ unit @ axes for i in (group, rest)
+    )
+    centers = centers @ axes
+    alone = multivariate_normal(np.zeros(2), (np.cov(others.T, bias=True) + np.eye(2)) / 2)
+    mixtures = [
+        logsumexp(
+            [
+                np.log(p) + multivariate_normal(s * c).logpdf(members)
+                for p, c in zip(shares, centers, strict=True)
+            ],
+            axis=0,
+        ).mean()
+        for s in (1.0, 0.75, 0.5)
+    ]
+    ratio = Mixture([LeaveGroupOut(features, labels, 4, 0.1)], 0, np.ones(1)).log_ratio(group)
+    assert ratio == pytest.approx(max(mixtures) - alone.logpdf(members).mean())

@@ -50,14 +50,16 @@ def test_kernel_map_reproduces_the_kernel_where_all_samples_are_landmarks() -> N
     assert kernel_map(view, 10).shape[1] <= 10
 
 
-def test_moments_are_those_of_each_class() -> None:
+def test_moments_and_scatter_are_those_of_the_classes() -> None:
     rng = np.random.default_rng(2)
     features, labels = rng.normal(size=(30, 4)), np.sort(np.arange(30) % 3)
-    sizes, means, scatters = LeaveGroupOut(features, labels, 3, 0.1).moments()
-    part = features[labels == 1]
+    model = LeaveGroupOut(features, labels, 3, 0.1)
+    sizes, means = model.moments
     assert sizes.tolist() == [10, 10, 10]
-    np.testing.assert_allclose(means[1], part.mean(axis=0))
-    np.testing.assert_allclose(scatters[1], 9 * np.cov(part, rowvar=False))
+    np.testing.assert_allclose(means[1], features[labels == 1].mean(axis=0))
+    values, axes = model.axes
+    scatter = sum(9 * np.cov(features[labels == k], rowvar=False) for k in range(3))
+    np.testing.assert_allclose((axes * values) @ axes.T, scatter)
 
 
 def test_threads_that_ask_about_different_classes_do_not_disturb_each_other(
