@@ -295,14 +295,12 @@ def _content(
 
 
 def _completed(confirmed: Sequence[Proposal], lesson: Lesson, given: np.ndarray) -> list[Proposal]:
-    """Add what owes its label to the pattern of a group but was not found."""
-    n = len(given)
+    """Add what owes its label to the pattern of a group but was not found.
+
+    Hard clean samples of its class may owe theirs as well, but lie with the rest of the class.
+    """
     whole = [replace(p, members=np.union1d(p.members, p.joining)) for p in confirmed]
-    if len(np.unique(given)) > 2:
-        return whole
-    added = members_of(whole, n) & ~members_of(confirmed, n)
-    # Where there is one other class to go to, hard clean samples owe theirs as well; they lie with
-    # the rest of their class.
+    added = members_of(whole, len(given)) & ~members_of(confirmed, len(given))
     strangers = added & ~lesson.same_kind(whole, added, given)
     return [replace(p, members=p.members[~strangers[p.members]]) for p in whole]
 
