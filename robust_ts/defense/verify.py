@@ -162,17 +162,8 @@ def bearing_witness(proposal: Proposal, labels: np.ndarray) -> float:
     owing = max(0.0, 2 * proposal.debt - 1)
     if proposal.copied:
         return owing**2
-    return owing * smaller_part(proposal, labels)
-
-
-def smaller_part(proposal: Proposal, labels: np.ndarray) -> float:
-    """Return how far a group is the smaller part of its class, 0 (half or more) to 1.
-
-    Where likeness decides it has to be: of two kinds of a class, either is somewhat like a class
-    that is like the other.
-    """
     share = len(proposal.members) / int((labels == proposal.label).sum())
-    return float(max(0.0, 1 - 2 * share) ** 0.5)
+    return float(owing * max(0.0, 1 - 2 * share) ** 0.5)
 
 
 def verify(
@@ -194,9 +185,9 @@ def verify(
     its class: of two kinds of a class the greater one is the class, whatever it weighs.
 
     Where nothing is proven so in any class, likeness is a second way to be believed, for
-    ``constants.least_compared`` members or more, since fewer hide what kind they are: weight times
-    likeness, and times `smaller_part` of the class, ``constants.least_weight`` or more. With two
-    classes this is the only way, for groups of any size, and their weight counts it already.
+    ``constants.least_compared`` members or more, since fewer hide what kind they are, and less than
+    half of their class: weight times likeness ``constants.least_weight`` or more. With two classes
+    this is the only way, for groups of any size.
 
     Copies are not asked: replaced values are no content moved, without them there is a gap. With
     two classes their single samples have to bear more witness instead. Where series differ in
@@ -254,9 +245,12 @@ def verify(
 
     best = _best_of_class([p for p in proposals if proven(p)], labels, constants)
     if not best and not two_classes and "likeness" not in constants.without:
-        large = [p for p in proposals if len(p.members) >= constants.least_compared]
-        least, asked = constants.least_weight, [p for p in large if not p.copied]
-        passing = [p for p in asked if alike(p, least, smaller_part(p, labels))]
+        passing = [
+            p
+            for p in proposals
+            if constants.least_compared <= len(p.members) and 2 * len(p.members) < sizes[p.label]
+            if not p.copied and alike(p, constants.least_weight)
+        ]
         best = _best_of_class(passing, labels, constants)
     surest = max((p.score for p in best), default=0.0)
     return [p for p in best if p.score >= constants.beside * surest]

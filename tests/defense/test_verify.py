@@ -95,15 +95,14 @@ def like(level: float, asked: list | None = None):
 
 def test_where_nothing_is_proven_likeness_is_a_second_way_to_be_believed() -> None:
     y, asked, enough = labels(30), [], CONSTANTS.least_compared
-    bar = CONSTANTS.least_weight / (1 - 2 * enough / 30) ** 0.5
-    faint = make_proposal(0, list(range(enough)), 1.5 * bar)
+    faint = make_proposal(0, list(range(enough)), 1.5 * CONSTANTS.least_weight)
     assert verify([faint], y, like(0.7), CONSTANTS) == [faint]
     assert not verify([faint], y, like(0.6), CONSTANTS)
     assert not verify([faint], y, like(1.0), replace(CONSTANTS, without=frozenset({"likeness"})))
     # Not asked beside a proven group of its class, nor where it cannot help.
     proven = make_proposal(0, [20, 21], 1.1 * CONSTANTS.proof)
     assert verify([faint, proven], y, like(1.0, asked), CONSTANTS) == [proven]
-    fainter = replace(faint, score=0.9 * bar)
+    fainter = replace(faint, score=0.9 * CONSTANTS.least_weight)
     assert not verify([fainter], y, like(1.0, asked), CONSTANTS)
     # Of two kinds of a class either is as much like others as the other.
     assert not verify([make_proposal(0, list(range(15)), 0.029)], y, like(1.0, asked), CONSTANTS)
