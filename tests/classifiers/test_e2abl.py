@@ -140,6 +140,7 @@ def lost(*case):
     [
         ("noise", 150),
         ("sine", 150),
+        ("powerline", 150),
         ("patch", 0),
         ("sine", 0),
         lost("noise", 0),

@@ -115,7 +115,7 @@ def test_where_nothing_is_proven_likeness_is_a_second_way_to_be_believed() -> No
 
 def test_nothing_is_believed_for_its_likeness_beside_a_proven_group() -> None:
     y, enough = labels(30), CONSTANTS.least_compared
-    faint = make_proposal(0, list(range(enough)), 2 * CONSTANTS.least_weight)
+    faint = make_proposal(0, list(range(enough)), 1.5 * CONSTANTS.least_weight)
     proven = make_proposal(1, [30, 31], 1.1 * CONSTANTS.proof)
     assert verify([faint], y, like(1.0), CONSTANTS) == [faint]
     assert verify([faint, proven], y, like(1.0), CONSTANTS) == [proven]
@@ -177,7 +177,7 @@ def test_those_that_owe_their_label_may_pass_for_all_by_their_share() -> None:
 
 
 def test_two_that_owe_their_label_say_nothing_nor_do_those_of_a_faint_group() -> None:
-    y, asked = labels(60), []
+    y, asked = labels(30), []
     group = make_proposal(0, list(range(18)), 2 * CONSTANTS.proof)
     two = replace(group, bearing=np.arange(2))
     all_of_it = replace(group, bearing=group.members)
@@ -192,9 +192,9 @@ def test_likeness_does_not_choose_among_the_groups_of_a_class() -> None:
     pure = make_proposal(0, list(range(12)), 0.8 * CONSTANTS.proof)
 
     def likeness(proposal: Proposal) -> float:
-        return 1.0 if len(proposal.members) == 12 else 0.5
+        return 1.0 if len(proposal.members) == 12 else 0.4
 
-    assert verify([pure, wide], labels(60), likeness, CONSTANTS) == [wide]
+    assert verify([pure, wide], labels(30), likeness, CONSTANTS) == [wide]
 
 
 def test_with_two_classes_single_samples_bear_witness() -> None:
