@@ -375,7 +375,7 @@ def draw_ledger(seen: Watched, undefended: Watched) -> None:
         ax.set_title(title, fontsize=11)
         ax.set_ylabel("")
     epochs = undefended.classifier.ledger_.losses("main")
-    verified = round(CONSTANTS.scout_share * len(epochs))
+    verified = round(CONSTANTS.verify_share * len(epochs))
     axes[2].axvline(verified, color="black", linestyle=":", label="labels recovered from here")
     axes[2].legend(frameon=False, fontsize=9)
     axes[0].set_ylabel("loss under the given label")

@@ -50,7 +50,7 @@ class FitJob:
         """Count the epochs of a part of the fit."""
         return max(1, round(share * self.schedule.epochs))
 
-    def of_scout(self, constants: DefenseConstants) -> "FitJob":
+    def of_scout(self, constants: DefenseConstants, share: float = 1.0) -> "FitJob":
         """Give the same job for the scout: a small network of its own, whatever the backbone.
 
         It is trained by one process, however many there are, on a schedule of its own: in the
@@ -64,7 +64,7 @@ class FitJob:
         spec = replace(self.spec, backbone=backbone, params={"filters": filters}, tap=None)
         main = replace(self.schedule, learning_rate=constants.scout_rate)
         usual = Schedule.resolve(len(self.data.y), None, main.batch_size, main.learning_rate, 0.0)
-        epochs = min(main.epochs, max(1, round(constants.scout_share * usual.epochs)))
+        epochs = min(main.epochs, max(1, round(share * usual.epochs)))
         schedule = replace(main, epochs=epochs)
         return replace(self, spec=spec, schedule=schedule, team=Team())
 

@@ -157,21 +157,29 @@ class Lesson:
 def _together(
     taught: Sequence[Taught], labels: np.ndarray, constants: DefenseConstants
 ) -> list[Taught]:
-    """Take the groups that alarm, as long as those of a class leave enough of it for training."""
+    """Take the groups that alarm, as long as those of a class leave enough of it for training.
+
+    Beside a sure group, one of another class with too little of its weight would not be believed:
+    without it the network that judges would only know less of that class.
+    """
     weights = [t.weigh(t.share, constants).score for t in taught]
-    held, kept = np.zeros(len(labels), dtype=bool), []
+    held = np.zeros(len(labels), dtype=bool)
+    kept: list[int] = []
     bar = least_to_alarm(weights, constants)
-    for i in np.argsort(weights)[::-1]:
+    for i in np.argsort(weights)[::-1].tolist():
         proposal = taught[i].proposal
         own = labels == proposal.label
         wider = held & own
         wider[proposal.members] = True
         if weights[i] < bar:
             break
+        is_beside = kept and taught[kept[0]].proposal.label != proposal.label
+        if is_beside and weights[i] < constants.beside * weights[kept[0]]:
+            continue
         if wider.sum() <= largest_group(int(own.sum()), len(labels), constants):
             held |= wider
-            kept.append(taught[i])
-    return kept
+            kept.append(i)
+    return [taught[i] for i in kept]
 
 
 def _taught(

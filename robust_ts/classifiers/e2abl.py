@@ -99,9 +99,7 @@ class E2ABLClassifier(BaseNeuralClassifier):
         ledger = Ledger(job.data.y)
         trap, records = _train_trap(job, seeds[1], ledger, constants)
         # On one process, for all: so it does not matter how many there are.
-        found, proposals, scouted = job.team.first(
-            lambda: self._scout(job.of_scout(constants), seeds, ledger)
-        )
+        found, proposals, scouted = job.team.first(lambda: self._scout(job, seeds, ledger))
         trainer, recovery = _train_main(job, seeds[0], found, ledger, constants)
         confirmed = found.confirmed if found else ()
         self.ledger_ = ledger
@@ -114,18 +112,20 @@ class E2ABLClassifier(BaseNeuralClassifier):
     ) -> tuple["_Found | None", Sequence[Proposal], list[dict[str, Any]]]:
         """Look for poison with the scout; return what is found, all proposals, and the history."""
         constants, records, lesson = self._constants, [], None
+        on_all = job.of_scout(constants)
+        without = job.of_scout(constants, constants.verify_share)
         if self.isolation == "groups":
-            taught = _taught_all(job, seeds[0])
+            taught = _taught_all(on_all, seeds[0])
             records += taught.records
-            proposals = _propose(job, taught, seeds[2], constants)
-            lesson = Lesson.of(job, taught, proposals, seeds[2], constants)
+            proposals = _propose(on_all, taught, seeds[2], constants)
+            lesson = Lesson.of(on_all, taught, proposals, seeds[2], constants)
             suspects = lesson.suspects(constants)
         else:
             proposals = low_loss_groups(ledger.losses("auxiliary")[-1], job.data.y, constants)
             suspects = proposals
         if not suspects:
             return None, proposals, records
-        found, scout = _asked_without(job, seeds[0], suspects, lesson, constants)
+        found, scout = _asked_without(without, seeds[0], suspects, lesson, constants)
         return found, proposals, records + scout.records
 
     def _main_network(self) -> nn.Module:
@@ -254,7 +254,7 @@ def _train_main(
             train(job.schedule.epochs, np.zeros(len(job.data.y), dtype=bool))
             return trainer, None
         recovery = Recovery(job.data.y, ~found.suspect, np.zeros_like(found.suspect))
-        until = job.share(constants.scout_share)
+        until = job.share(constants.verify_share)
         means = class_means(job, ~found.suspect)
         while len(trainer.records) < job.schedule.epochs:
             trainer.targets = torch.from_numpy(recovery.labels).to(job.device)

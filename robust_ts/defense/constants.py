@@ -31,10 +31,11 @@ class DefenseConstants:
         to 0.07 of one of the usual InceptionTime. All rules were set with these networks.
     scout_rate : float, default=0.003
         Peak learning rate of the scout, with which all rules were set.
-    scout_share : float, default=0.4
-        Epochs of each scout over those that the library chooses by itself for the data, at most
-        those of the fit; and epochs of the main network, over those of the fit, before it reads
-        labels. Late enough to classify well, early enough to cost little.
+    verify_share : float, default=0.4
+        Epochs of the scout that never saw the suspects, over those that the library chooses by
+        itself for the data, which the scout that saw all is trained for; both at most those of the
+        fit. And epochs of the main network, over those of the fit, before it reads labels. Late
+        enough to classify well, early enough to cost little.
     n_landmarks : int, default=128
         Most landmarks of the kernel map; half of the samples where that is fewer, for features that
         fit every sample make all groups look alien. Bounds every solve; with 64 the group that is
@@ -92,8 +93,9 @@ class DefenseConstants:
     most_compared : int, default=64
         Most members of a group that are compared with samples of other classes: bounds the cost.
     beside : float, default=0.1
-        Least weight of a confirmed group over that of the surest one of another class. Two
-        attackers of about the same strength are both found; natural groups beside poison are left.
+        Least weight of a group that is held out, and of one that is confirmed, over that of the
+        surest one of another class. Two attackers of about the same strength are both found;
+        natural groups beside poison are left.
     recover_probability : float, default=0.5
         Least probability of the recovered label: likelier than all others together. At 0.8 fewer
         came back, and each one left out costs clean accuracy.
@@ -126,7 +128,7 @@ class DefenseConstants:
     scout_filters: tuple[int, ...] = (32, 64, 32)
     scout_image_filters: tuple[int, ...] = (16, 32, 32)
     scout_rate: float = 3e-3
-    scout_share: float = 0.4
+    verify_share: float = 0.4
     n_landmarks: int = 128
     ridge: tuple[float, ...] = (1e-2, 1e-1)
     max_steps: int = 5

@@ -182,12 +182,14 @@ def verify(
     such a sample, and what is left of a natural group is not; but a group that holds clean samples
     as well is a mixture. So it is the likeness of all members, or of those that owe their label to
     its pattern, times their share of it, whichever is more. Not less for a group that is most of
-    its class: of two kinds of a class the greater one is the class, whatever it weighs.
+    its class: of two kinds of a class the greater one is the class, whatever it weighs. With two
+    classes, where less speaks for a group, no weight proves it alone: weight times likeness
+    ``constants.least_weight`` is asked of all.
 
-    Where nothing is proven so in any class, likeness is a second way to be believed, for
-    ``constants.least_compared`` members or more, since fewer hide what kind they are, and less than
-    half of their class: weight times likeness ``constants.least_weight`` or more. With two classes
-    this is the only way, for groups of any size.
+    Where nothing is proven so in any class, likeness of all members is a second way to be believed
+    with more than two classes, for ``constants.least_compared`` members or more, since fewer hide
+    what kind they are, and less than half of their class: weight times likeness
+    ``constants.least_weight`` or more.
 
     Copies are not asked: replaced values are no content moved, without them there is a gap. With
     two classes their single samples have to bear more witness instead. Where series differ in
@@ -220,31 +222,30 @@ def verify(
         return _best_of_class(proposals, labels, constants)
     sizes = np.bincount(labels)
     two_classes = np.count_nonzero(sizes) == 2
+    enough = constants.least_weight if two_classes else constants.proof
+    asked = "likeness" not in constants.without
 
     def alike(proposal: Proposal, least: float, share: float = 1.0) -> bool:
         most = share * proposal.score
         return most >= least and most * likeness(proposal) >= least
 
     def proven(proposal: Proposal) -> bool:
-        if "likeness" in constants.without:
+        if not asked:
             return proposal.score >= constants.proof
-        if two_classes:
-            enough = proposal.score >= constants.least_weight
-            return enough and (proposal.copied or alike(proposal, constants.least_weight))
-        if proposal.score < constants.proof or proposal.copied:
-            return proposal.score >= constants.proof
+        if proposal.score < enough or proposal.copied:
+            return proposal.score >= enough
         least, size = constants.least_weight, len(proposal.members)
-        if 2 * size <= sizes[proposal.label]:
+        if not two_classes and 2 * size <= sizes[proposal.label]:
             if not aligned:
                 return True
             least *= constants.proof / proposal.score
         owing = np.intersect1d(proposal.members, proposal.bearing)
         part = replace(proposal, members=owing)
-        asked = constants.min_group <= len(owing) < size
-        return alike(proposal, least) or (asked and alike(part, least, len(owing) / size))
+        is_part = constants.min_group <= len(owing) < size
+        return alike(proposal, least) or (is_part and alike(part, least, len(owing) / size))
 
     best = _best_of_class([p for p in proposals if proven(p)], labels, constants)
-    if not best and not two_classes and "likeness" not in constants.without:
+    if not best and not two_classes and asked:
         passing = [
             p
             for p in proposals

@@ -19,7 +19,7 @@ _MOVED = (
         "least_weight",
         "least_share",
         "least_spread",
-        "scout_share",
+        "verify_share",
         "proof",
         "least_compared",
         "beside",
@@ -27,7 +27,7 @@ _MOVED = (
         "recover_every",
     ),
 )
-_SHARES = ("least_share", "least_spread", "scout_share", "recover_probability")
+_SHARES = ("least_share", "least_spread", "verify_share", "recover_probability")
 
 
 def neighbors(name: str) -> tuple[str, ...]:

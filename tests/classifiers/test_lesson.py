@@ -8,8 +8,9 @@ import pytest
 
 from robust_ts import E2ABLClassifier, NeuralClassifier
 from robust_ts.classifiers import e2abl
-from robust_ts.classifiers._lesson import Lesson
+from robust_ts.classifiers._lesson import Lesson, Taught, _together
 from robust_ts.classifiers.e2abl import _completed
+from robust_ts.defense.constants import DefenseConstants
 from tests.defense._groups import clean_series, make_proposal, poisoned_series
 
 SETTINGS = {
@@ -88,6 +89,21 @@ def test_what_is_held_out_leaves_enough_of_the_class(monkeypatch, blurred) -> No
     several = [make_proposal(0, members.tolist(), 0.3) for members in (bad, good)]
     _, lesson = fit_with(monkeypatch, X, y, several)
     assert len(lesson.taught) == 1
+
+
+def test_a_faint_group_beside_a_sure_one_of_another_class_is_not_held_out() -> None:
+    y, constants = np.repeat([0, 1, 2], 30), DefenseConstants()
+    groups = [(0, [0, 1, 2], 1.0), (0, [5, 6, 7], 0.05), (1, [30, 31, 32], 0.11)]
+    faint = (2, [60, 61, 62], 0.09)
+
+    def held(*several):
+        taught = [Taught(make_proposal(*one), np.empty(0, int), None, 1.0) for one in several]
+        return [t.proposal.label for t in _together(taught, y, constants)]
+
+    assert held(*groups, faint) == [0, 1, 0]  # of its own class a faint one may be the purer one
+    assert held(*groups[1:], faint) == [1, 2, 0]
+    # What leaves too little of its class is not held out, and nothing is measured by it.
+    assert held((0, list(range(28)), 1.0), faint) == [2]
 
 
 def test_what_the_rest_of_the_class_teaches_as_well_is_no_poison(monkeypatch) -> None:

@@ -176,6 +176,20 @@ def test_those_that_owe_their_label_may_pass_for_all_by_their_share() -> None:
     assert not verify([third], y, of_those(2.02 * bar), CONSTANTS)
 
 
+def test_with_two_classes_too_those_that_owe_their_label_may_pass_for_all() -> None:
+    y = np.repeat([0, 1], 30)
+    group = make_proposal(0, [0, 1, 2, 3, 4, 5], 4 * CONSTANTS.proof)
+    half = replace(group, bearing=np.array([0, 1, 2, 7]))
+    bar = CONSTANTS.least_weight / group.score  # not less where it weighs more than proof
+
+    def of_those(level: float):
+        return lambda proposal: level if len(proposal.members) == 3 else 0.0
+
+    assert verify([half], y, of_those(2.02 * bar), CONSTANTS) == [half]
+    assert not verify([half], y, of_those(1.98 * bar), CONSTANTS)
+    assert not verify([group], y, of_those(1.0), CONSTANTS)  # none of them owes its label
+
+
 def test_two_that_owe_their_label_say_nothing_nor_do_those_of_a_faint_group() -> None:
     y, asked = labels(30), []
     group = make_proposal(0, list(range(18)), 2 * CONSTANTS.proof)

@@ -33,8 +33,8 @@ def test_sensitivity_moves_one_constant_and_keeps_its_kind(name):
 
 
 def test_shares_stay_below_one_and_others_double():
-    low, high = (variant_constants(v).scout_share for v in neighbors("scout_share"))
-    assert 0 < low < DEFAULT.scout_share < high < 1
+    low, high = (variant_constants(v).verify_share for v in neighbors("verify_share"))
+    assert 0 < low < DEFAULT.verify_share < high < 1
     halved, doubled = (variant_constants(v).ridge for v in neighbors("ridge"))
     assert halved == tuple(v / 2 for v in DEFAULT.ridge)
     assert doubled == tuple(2 * v for v in DEFAULT.ridge)
