@@ -8,7 +8,7 @@ import numpy as np
 VERDICTS = ("clean", "uncertain", "poisoned")
 
 
-@dataclass(frozen=True, eq=False)  # == of arrays has no one answer
+@dataclass(frozen=True, eq=False, repr=False)  # == of arrays has no one answer
 class PoisonReport:
     """Verdict, suspicion and recovered label of every training sample, in input order.
 
@@ -31,6 +31,8 @@ class PoisonReport:
     ...     given_labels=np.array(["a", "a", "b"]), suspicion=np.array([0.0, 0.97, 0.1]),
     ...     verdicts=np.array(["clean", "poisoned", "clean"]),
     ...     recovered_labels=np.array([None, "b", None], dtype=object))
+    >>> report
+    PoisonReport(n_samples=3, n_poisoned=1, n_uncertain=0)
     >>> report.clean_indices
     array([0, 2])
     >>> print(report.summary())
@@ -51,6 +53,13 @@ class PoisonReport:
                 raise ValueError(f"{name} must have shape ({n},), got {getattr(self, name).shape}.")
         if not set(np.unique(self.verdicts)) <= set(VERDICTS):
             raise ValueError(f"verdicts must be among {VERDICTS}.")
+
+    def __repr__(self) -> str:
+        n_uncertain = int((self.verdicts == "uncertain").sum())
+        return (
+            f"PoisonReport(n_samples={len(self.verdicts)}, "
+            f"n_poisoned={int(self.is_poisoned.sum())}, n_uncertain={n_uncertain})"
+        )
 
     @property
     def is_poisoned(self) -> np.ndarray:

@@ -20,6 +20,10 @@ def test_flags_and_clean_indices_follow_the_verdicts(report):
     np.testing.assert_array_equal(report.clean_indices, [1, 4])
 
 
+def test_a_report_shows_counts_in_the_place_of_its_arrays(report):
+    assert repr(report) == str(report) == "PoisonReport(n_samples=5, n_poisoned=2, n_uncertain=1)"
+
+
 def test_frame_is_in_input_order_and_marks_missing_labels(report):
     frame = report.to_frame()
     assert list(frame.columns) == ["given_label", "recovered_label", "suspicion", "verdict"]

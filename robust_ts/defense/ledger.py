@@ -22,9 +22,9 @@ class Ledger:
         Losses at these epochs; nan where a sample was not trained on under its given label.
     """
 
-    labels: np.ndarray
+    labels: np.ndarray = field(repr=False)
     epochs: dict[str, list[int]] = field(default_factory=dict)
-    rows: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    rows: dict[str, list[np.ndarray]] = field(default_factory=dict, repr=False)
 
     def record(self, head: str, epoch: int, losses: np.ndarray) -> None:
         """Add the losses of all samples in ``head`` at ``epoch``.

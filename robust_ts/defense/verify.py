@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy.stats import entropy
@@ -219,7 +220,7 @@ def verify(
         likelier than two.
     """
     if "verify" in constants.without:
-        return _best_of_class(proposals, labels, constants)
+        return _best_of_class(proposals, labels, lambda _: True, constants)
     sizes = np.bincount(labels)
     two_classes = np.count_nonzero(sizes) == 2
     enough = constants.least_weight if two_classes else constants.proof
@@ -244,24 +245,29 @@ def verify(
         is_part = constants.min_group <= len(owing) < size
         return alike(proposal, least) or (is_part and alike(part, least, len(owing) / size))
 
-    best = _best_of_class([p for p in proposals if proven(p)], labels, constants)
+    best = _best_of_class(proposals, labels, proven, constants)
     if not best and not two_classes and asked:
-        passing = [
+        fit = [
             p
             for p in proposals
             if constants.least_compared <= len(p.members) and 2 * len(p.members) < sizes[p.label]
-            if not p.copied and alike(p, constants.least_weight)
+            if not p.copied
         ]
-        best = _best_of_class(passing, labels, constants)
+        passes = partial(alike, least=constants.least_weight)
+        best = _best_of_class(fit, labels, passes, constants)
     surest = max((p.score for p in best), default=0.0)
     return [p for p in best if p.score >= constants.beside * surest]
 
 
 def _best_of_class(
-    proposals: Sequence[Proposal], labels: np.ndarray, constants: DefenseConstants
+    proposals: Sequence[Proposal],
+    labels: np.ndarray,
+    believed: Callable[[Proposal], bool],
+    constants: DefenseConstants,
 ) -> list[Proposal]:
-    """Keep one proposal a class; of two that weigh much the same the more complete one.
+    """Keep one believed proposal a class; of two that weigh much the same the more complete one.
 
+    The best are asked first and the others of a class then not at all, for likeness is costly.
     Of copies it is plain which samples they are. How well the views agree on a group says that
     there is poison, but not which group it is. How far it is contradicted, beyond the rest of its
     class, is more where it takes hard samples of the class with it and leaves an easy rest, and
@@ -279,4 +285,8 @@ def _best_of_class(
         rest = max(0, int((labels == proposal.label).sum()) - size)
         return proposal.copied, float(proposal.score / told * min(size, rest) ** 0.5)
 
-    return list({p.label: p for p in sorted(proposals, key=rank)}.values())  # the last one stays
+    best: dict[int, Proposal] = {}
+    for proposal in sorted(proposals, key=rank)[::-1]:
+        if proposal.label not in best and believed(proposal):
+            best[proposal.label] = proposal
+    return list(best.values())

@@ -211,6 +211,18 @@ def test_likeness_does_not_choose_among_the_groups_of_a_class() -> None:
     assert verify([pure, wide], labels(30), likeness, CONSTANTS) == [wide]
 
 
+def test_likeness_is_asked_of_the_best_groups_of_a_class_until_one_is_proven() -> None:
+    y, asked, weight = labels(30), [], 1.1 * CONSTANTS.proof
+    groups = [make_proposal(0, list(range(size)), weight) for size in (10, 11, 12)]
+    copies = replace(groups[0], copied=True)
+    assert verify([*groups, copies], y, like(1.0, asked), CONSTANTS) == [copies]
+    assert verify(groups, y, like(1.0, asked), CONSTANTS) == [groups[2]]
+    assert asked == [12]
+    asked.clear()
+    assert verify(groups, y, like(0.0, asked), CONSTANTS) == []
+    assert set(asked) == {10, 11, 12}
+
+
 def test_with_two_classes_single_samples_bear_witness() -> None:
     y, P = np.repeat([0, 1], 10), np.tile([1 / 17, 16 / 17], (20, 1))
     group = replace(make_proposal(0, [0, 1], 2 * CONSTANTS.least_weight), debt=0.98)

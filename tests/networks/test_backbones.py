@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from robust_ts.networks import BACKBONES, CNN, InceptionTime, NetworkSpec, ResNet
+from robust_ts.networks.heads import GlobalAverageHead
 from robust_ts.networks.layers import BatchNorm, ConvBlock, SameConv, as_planes
 
 SERIES = [name for name, kind in BACKBONES.items() if kind.space_axes == 1]
@@ -230,6 +231,18 @@ def test_weights_are_stored_channels_last():
     network = spec("cnn").main(*statistics(2))
     conv = network.backbone.rest[0][0].conv.weight
     assert conv.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("space", [(1, 9), (4, 6)])
+def test_gradients_of_the_last_feature_map_are_channels_last(space):
+    head = GlobalAverageHead(3, 2)
+    z = torch.randn(5, 3, *space).contiguous(memory_format=torch.channels_last).requires_grad_()
+    scores = head(z)
+    torch.testing.assert_close(scores, head.linear(z.detach().mean(dim=(-2, -1))))
+    (gradient,) = torch.autograd.grad(scores.sum(), z)
+    assert gradient.is_contiguous(memory_format=torch.channels_last)
+    expected = head.linear.weight.sum(dim=0) / (space[0] * space[1])
+    torch.testing.assert_close(gradient, expected.view(1, -1, 1, 1).expand_as(z))
 
 
 @pytest.mark.parametrize("n_channels", [1, 2])
