@@ -55,11 +55,14 @@ class PoisonReport:
             raise ValueError(f"verdicts must be among {VERDICTS}.")
 
     def __repr__(self) -> str:
-        n_uncertain = int((self.verdicts == "uncertain").sum())
         return (
             f"PoisonReport(n_samples={len(self.verdicts)}, "
-            f"n_poisoned={int(self.is_poisoned.sum())}, n_uncertain={n_uncertain})"
+            f"n_poisoned={int(self.is_poisoned.sum())}, n_uncertain={self._n_uncertain})"
         )
+
+    @property
+    def _n_uncertain(self) -> int:
+        return int((self.verdicts == "uncertain").sum())
 
     @property
     def is_poisoned(self) -> np.ndarray:
@@ -100,7 +103,7 @@ class PoisonReport:
             Plain text without a trailing newline.
         """
         n, flagged = len(self.given_labels), self.is_poisoned
-        n_uncertain = int((self.verdicts == "uncertain").sum())
+        n_uncertain = self._n_uncertain
         if not flagged.any():
             text = f"No attack found: none of {n} training samples looks poisoned"
             return text + (f", {n_uncertain} are uncertain." if n_uncertain else ".")
