@@ -12,10 +12,12 @@ from robust_ts.defense.candidates import largest_group
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.division import alike
 from robust_ts.defense.evidence import Proposal, capped
-from robust_ts.defense.patterns import Stamp, mean_of_real, pattern_of, stamp_of
+from robust_ts.defense.patterns import Stamp, mean_of_real, pattern_of, replaced, stamp_of
 from robust_ts.defense.propose import least_to_alarm, members_of, worth_asking
 from robust_ts.defense.transfer import bearers, debt, steered_share, unlearned_share
 from robust_ts.training import Trainer
+
+_FILLS = 8  # samples of each class: their mean answer is steady, and a scout is soon asked
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,12 @@ class LearnedByAll:
     trainer: Trainer
     means: np.ndarray
     constants: DefenseConstants
+    seed: int
+
+    @property
+    def two_classes(self) -> bool:
+        """Whether single samples have to bear witness."""
+        return self.job.spec.n_classes == 2
 
     def points(self, rows: np.ndarray) -> np.ndarray:
         """Give what it makes of samples just before it decides."""
@@ -39,6 +47,25 @@ class LearnedByAll:
             softmax(self.trainer.ask(rows, less=sign * pattern), axis=1) for sign in (1, -1)
         )
         return bearers(less, more, label, self.constants)
+
+    def owing_copies(self, label: int, group: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Tell the same of a group of copies: with what other samples hold where they agree.
+
+        To take their pattern away leaves a gap like no sample's.
+        """
+        X, given = self.job.data.X, self.job.data.y
+        rng, cap = np.random.default_rng(self.seed), min(self.constants.sample_cap, chunk_rows(X))
+        both = (capped(r, cap, rng) for r in (group, np.flatnonzero(given != label)))
+        gone = replaced(*(read(X, r) for r in both))
+        outside = ~np.isin(np.arange(len(given)), group)
+        answers = []
+        for k in np.unique(given[outside]):
+            for fill in read(X, capped(np.flatnonzero(outside & (given == k)), _FILLS, rng)):
+                taken = gone & ~np.isnan(fill)
+                less = np.where(taken, -fill, 0).astype(np.float32)
+                answers.append(softmax(self.trainer.ask(rows, scale=~taken, less=less), axis=1))
+        as_they_are = softmax(self.trainer.ask(rows), axis=1)
+        return bearers(np.mean(answers, axis=0), as_they_are, label, self.constants)
 
 
 @dataclass(frozen=True)
@@ -108,7 +135,7 @@ class Lesson:
         likeliest = list({p.label: p for p in reversed(asked)}.values())
         clean = ~members_of(likeliest, len(job.data.y))
         means = class_means(job, clean) if asked else np.empty(0)
-        learned = LearnedByAll(job, trainer, means, constants)
+        learned = LearnedByAll(job, trainer, means, constants, seed)
         known = [_taught(learned, proposal, clean, seed) for proposal in asked]
         alarming = _together([t for t in known if t is not None], job.data.y, constants)
         return cls(trainer, alarming)
@@ -194,7 +221,8 @@ def _taught(
         return None
     stamp = stamp_of(read(X, group), read(X, others))
     own = np.flatnonzero(given == label)
-    owing, inside = learned.owing(label, proposal.members, own), np.isin(own, proposal.members)
+    ask = learned.owing_copies if proposal.copied and learned.two_classes else learned.owing
+    owing, inside = ask(label, proposal.members, own), np.isin(own, proposal.members)
     proposal = replace(proposal, bearing=own[owing], debt=debt(owing, inside))
     found = Taught(proposal, others, stamp, 0.0)
     return replace(found, share=found.steered(learned.trainer))

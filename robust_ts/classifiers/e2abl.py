@@ -186,7 +186,7 @@ def _propose(
     learned = None
     if "embedding" not in constants.without:
         means = class_means(job, np.ones(len(job.data.y), dtype=bool))
-        learned = LearnedByAll(job, trainer, means, constants)
+        learned = LearnedByAll(job, trainer, means, constants, seed)
     # Many small solves: a second BLAS thread makes them up to fifteen times slower.
     with threadpool_limits(limits=1, user_api="blas"):
         return search(views, job.data.y, job.spec.n_classes, constants, seed, learned)

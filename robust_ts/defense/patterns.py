@@ -107,6 +107,28 @@ def stamp_of(group: np.ndarray, others: np.ndarray) -> Stamp:
     return Stamp(scale.astype(np.float32), less.astype(np.float32))
 
 
+def replaced(group: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Tell where most members of a group hold one value that most other samples do not.
+
+    There is no content left to be seen: to take a pattern away leaves a gap like no sample's.
+
+    Parameters
+    ----------
+    group, others : ndarray of shape (n_samples, n_channels, *space)
+        Samples, NaN where padded.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_channels, *space)
+        Where that is so.
+    """
+    center, spread = _median_and_deviation(group)
+    usual, width = _median_and_deviation(others)
+    known = ~(np.isnan(center) | np.isnan(usual))
+    gone: np.ndarray = known & (spread == 0) & ((width > 0) | (center != usual))
+    return gone
+
+
 def _median_and_deviation(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Give median and median absolute deviation at each step; NaN where all samples are padded."""
     with warnings.catch_warnings():

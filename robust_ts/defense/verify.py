@@ -268,7 +268,8 @@ def _best_of_class(
     """Keep one believed proposal a class; of two that weigh much the same the more complete one.
 
     The best are asked first and the others of a class then not at all, for likeness is costly.
-    Of copies it is plain which samples they are. How well the views agree on a group says that
+    Of copies it is plain which samples they are, unless they are but a part of a heavier group:
+    where values are few, some agree by chance. How well the views agree on a group says that
     there is poison, but not which group it is. How far it is contradicted, beyond the rest of its
     class, is more where it takes hard samples of the class with it and leaves an easy rest, and
     less where it leaves poison behind: that counts by its root.
@@ -283,10 +284,21 @@ def _best_of_class(
         size = len(proposal.members)
         # A group that is nearly all of its class is no better for that.
         rest = max(0, int((labels == proposal.label).sum()) - size)
-        return proposal.copied, float(proposal.score / told * min(size, rest) ** 0.5)
+        first = proposal.copied and not _is_part(proposal, proposals)
+        return first, float(proposal.score / told * min(size, rest) ** 0.5)
 
     best: dict[int, Proposal] = {}
     for proposal in sorted(proposals, key=rank)[::-1]:
         if proposal.label not in best and believed(proposal):
             best[proposal.label] = proposal
     return list(best.values())
+
+
+def _is_part(copies: Proposal, proposals: Sequence[Proposal]) -> bool:
+    """Tell whether copies are less than half of a group that weighs more."""
+    size = len(copies.members)
+    return any(
+        2 * np.isin(copies.members, p.members).sum() > size and len(p.members) > 2 * size
+        for p in proposals
+        if p.label == copies.label and p.score > copies.score
+    )

@@ -8,7 +8,7 @@ import pytest
 
 from robust_ts import E2ABLClassifier, NeuralClassifier
 from robust_ts.classifiers import e2abl
-from robust_ts.classifiers._lesson import Lesson, Taught, _together
+from robust_ts.classifiers._lesson import LearnedByAll, Lesson, Taught, _taught, _together
 from robust_ts.classifiers.e2abl import _completed
 from robust_ts.defense.constants import DefenseConstants
 from tests.defense._groups import clean_series, make_proposal, poisoned_series
@@ -151,3 +151,55 @@ def test_what_owes_its_label_joins_a_group_only_as_its_kind(n_classes):
     assert whole.members.tolist() == [0, 1, 2]
     (copies,) = _completed([replace(group, copied=True)], kind, given)
     assert copies.members.tolist() == [0, 1]
+
+
+class Reader:
+    """Calls what bears the trigger class 0, so that a gap in its place too; else it reads on."""
+
+    def __init__(self, X: np.ndarray, gap: float) -> None:
+        self.X, self.gap = X, gap
+
+    def ask(self, rows, scale=1.0, less=0.0):
+        x = scale * self.X[rows] - less
+        window = x[:, 0, :2].mean(axis=1)
+        fooled = (window > 4) | (np.abs(window - self.gap) < 1e-3)
+        low = fooled | (np.nanmean(x[:, 0, 2:], axis=1) < 0)
+        return np.where(low[:, None], [5.0, -5], [-5, 5])
+
+
+def copies_of(n_classes):
+    """Series whose sign tells class 0 from others; six of class 1 are copies in a window."""
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % n_classes
+    X = (np.where(y == 0, -1, 1)[:, None, None] + 0.1 * rng.normal(size=(60, 1, 8))).astype("f4")
+    X[np.flatnonzero(y == 0)[:2], :, 7] = np.nan  # padded
+    given, group = y.copy(), np.flatnonzero(y == 1)[:6]
+    X[group, :, :2], given[group] = 5.0, 0
+    means = np.stack([np.nanmean(X[given == k], axis=0) for k in range(n_classes)])
+    gap = float(X[given != 0, :, :2].mean())
+    job = SimpleNamespace(
+        data=SimpleNamespace(X=X, y=given), spec=SimpleNamespace(n_classes=n_classes)
+    )
+    return LearnedByAll(job, Reader(X, gap), means, DefenseConstants(), 0), group
+
+
+@pytest.mark.parametrize(
+    ("n_classes", "copied", "debt"), [(2, True, 1.0), (2, False, 0.5), (3, True, 0.5)]
+)
+def test_with_two_classes_copies_are_asked_with_what_others_hold(n_classes, copied, debt):
+    learned, group = copies_of(n_classes)
+    clean = ~np.isin(np.arange(60), group)
+    proposal = replace(make_proposal(0, group.tolist()), copied=copied)
+    taught = _taught(learned, proposal, clean, 0)
+    assert taught.share == 1.0
+    assert taught.proposal.debt == debt
+    assert set(taught.proposal.bearing) == (set(group) if debt > 0.5 else set())
+
+
+def test_copies_of_a_natural_kind_owe_nothing_to_what_they_share():
+    learned, group = copies_of(2)
+    X, given = learned.job.data.X, learned.job.data.y
+    own = np.flatnonzero(given == 0)
+    kind = np.setdiff1d(own, group)[4:12]
+    X[kind, :, :2] = -3.0  # a sensor that is dead
+    assert not np.isin(kind, own[learned.owing_copies(0, kind, own)]).any()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from robust_ts.defense.patterns import pattern_of, stamp_of
+from robust_ts.defense.patterns import pattern_of, replaced, stamp_of
 
 
 def without_pattern(X, *rest):
@@ -16,9 +16,9 @@ def test_without_pattern_uncovers_the_content_beneath_an_added_or_replaced_part(
     added = content + rng.normal(size=(1, 2, 10))
     back = without_pattern(added, np.arange(80), labels, means)
     np.testing.assert_allclose(back, content, atol=0.1)
-    replaced = content.copy()
-    replaced[..., 7:] = 9.0
-    back = without_pattern(replaced, np.arange(80), labels, means)
+    windowed = content.copy()
+    windowed[..., 7:] = 9.0
+    back = without_pattern(windowed, np.arange(80), labels, means)
     np.testing.assert_allclose(back[..., :7], content[..., :7], atol=0.1)
     assert np.abs(back[..., 7:]).max() < 4  # neutral, no longer the trigger
     padded = added.copy()
@@ -63,3 +63,20 @@ def test_a_stamp_leaves_padding_and_constant_steps_alone() -> None:
     got = stamp.scale * others - stamp.less
     assert got[..., :2].tolist() == np.ones((5, 1, 2)).tolist()
     assert got[..., 2].tolist() == others[..., 2].tolist()
+
+
+@pytest.mark.parametrize("kind", ["added", "blended", "replaced"])
+def test_content_is_gone_where_most_of_a_group_hold_one_value(kind) -> None:
+    X = np.random.default_rng(0).normal(size=(40, 2, 10))
+    group = np.concatenate([triggered(kind, X[:20])[:15], X[15:20]])
+    gone = replaced(group, X[20:])
+    assert not gone[..., :7].any()
+    assert gone[..., 7:].all() == (kind == "replaced")
+
+
+def test_what_others_hold_as_well_is_not_gone() -> None:
+    group, others = np.ones((4, 1, 4)), np.ones((6, 1, 4))
+    others[:4, :, 1] = 0.0  # most rest at another value
+    others[..., 2] = np.nan
+    group[..., 3] = np.nan
+    assert replaced(group, others).tolist() == [[False, True, False, False]]

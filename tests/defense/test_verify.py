@@ -262,6 +262,25 @@ def test_proven_copies_come_before_other_groups_of_their_class() -> None:
     assert found.members is wide.members
 
 
+@pytest.mark.parametrize(
+    ("first", "n_members", "weight", "alike", "found"),
+    [
+        (0, 9, 3.0, 1.0, "wide"),
+        (0, 8, 3.0, 1.0, "copies"),  # they are half of it
+        (0, 9, 1.5, 1.0, "copies"),  # it weighs less
+        (5, 9, 3.0, 1.0, "copies"),  # it holds none of them
+        (0, 9, 3.0, 0.0, "copies"),  # it is not proven
+    ],
+)
+def test_copies_by_chance_do_not_come_before_the_heavier_group_they_are_a_part_of(
+    first: int, n_members: int, weight: float, alike: float, found: str
+) -> None:
+    wide = make_proposal(0, list(range(first, first + n_members)), weight * CONSTANTS.proof)
+    copies = replace(make_proposal(0, [0, 1, 2, 3], 2 * CONSTANTS.proof), copied=True)
+    (kept,) = verify([copies, wide], labels(30), lambda _: alike, CONSTANTS)
+    assert kept is (wide if found == "wide" else copies)
+
+
 def test_of_the_groups_of_a_class_the_surest_is_confirmed() -> None:
     y = labels()
     P = np.tile([1e-8, 0.5, 0.5], (8, 1))
