@@ -29,7 +29,8 @@ def bearers(
     Parameters
     ----------
     less, more : ndarray of shape (n_samples, n_classes)
-        Probabilities when the pattern is taken from them, and when it is added once more.
+        Probabilities when the pattern is taken from them, and when it is added once more (of
+        copies, with what other samples hold in its place, and as they are).
     label : int
         The class.
     constants : DefenseConstants
