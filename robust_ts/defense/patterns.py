@@ -98,9 +98,7 @@ def stamp_of(group: np.ndarray, others: np.ndarray) -> Stamp:
     Stamp
         Moves the median of the others to that of the group, and takes away what they vary more.
     """
-    center, spread = _median_and_deviation(group)
-    usual, width = _median_and_deviation(others)
-    known = ~(np.isnan(center) | np.isnan(usual))  # where one side is padding nothing is changed
+    (center, spread), (usual, width), known = _compared(group, others)
     scale = np.minimum(1, spread / np.where(width > 0, width, np.inf))
     scale = np.where(known & (width > 0), scale, 1)
     less = np.where(known, scale * usual - center, 0)
@@ -122,14 +120,21 @@ def replaced(group: np.ndarray, others: np.ndarray) -> np.ndarray:
     ndarray of bool of shape (n_channels, *space)
         Where that is so.
     """
-    center, spread = _median_and_deviation(group)
-    usual, width = _median_and_deviation(others)
-    known = ~(np.isnan(center) | np.isnan(usual))
+    (center, spread), (usual, width), known = _compared(group, others)
     gone: np.ndarray = known & (spread == 0) & ((width > 0) | (center != usual))
     return gone
 
 
-def _median_and_deviation(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+_Spread = tuple[np.ndarray, np.ndarray]
+
+
+def _compared(group: np.ndarray, others: np.ndarray) -> tuple[_Spread, _Spread, np.ndarray]:
+    """Give median and deviation of both, and where neither is padding: only there is compared."""
+    ours, theirs = _median_and_deviation(group), _median_and_deviation(others)
+    return ours, theirs, ~(np.isnan(ours[0]) | np.isnan(theirs[0]))
+
+
+def _median_and_deviation(X: np.ndarray) -> _Spread:
     """Give median and median absolute deviation at each step; NaN where all samples are padded."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's about steps where all is NaN
