@@ -12,8 +12,16 @@ from robust_ts.defense.candidates import largest_group
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.division import alike
 from robust_ts.defense.evidence import Proposal, capped
-from robust_ts.defense.patterns import Stamp, mean_of_real, pattern_of, replaced, stamp_of
-from robust_ts.defense.propose import least_to_alarm, members_of, worth_asking
+from robust_ts.defense.patterns import (
+    LEFT_OF_CONTENT,
+    Stamp,
+    content_of,
+    mean_of_real,
+    pattern_of,
+    replaced,
+    stamp_of,
+)
+from robust_ts.defense.propose import least_to_alarm, unsuspected, worth_asking
 from robust_ts.defense.transfer import bearers, debt, steered_share, unlearned_share
 from robust_ts.training import Trainer
 
@@ -40,13 +48,25 @@ class LearnedByAll:
         return self.trainer.embed(rows)
 
     def owing(self, label: int, group: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Tell which samples of a class owe their label to a group's pattern."""
-        given = self.job.data.y
-        pattern = pattern_of(self.job.data.X, group, given[given != label], self.means)
-        less, more = (
-            softmax(self.trainer.ask(rows, less=sign * pattern), axis=1) for sign in (1, -1)
-        )
-        return bearers(less, more, label, self.constants)
+        """Tell which samples of a class owe their label to a group's pattern.
+
+        With two classes as if it were added or blended in, whichever tells the group from the rest.
+        """
+        X, given = self.job.data.X, self.job.data.y
+        pattern = pattern_of(X, group, given[given != label], self.means)
+        more = softmax(self.trainer.ask(rows, less=-pattern), axis=1)
+        mean = mean_of_real(X, group)
+
+        def owing_if(left: float) -> np.ndarray:
+            content = content_of(pattern, mean, left)
+            less = self.trainer.ask(rows, scale=content.scale, less=content.less)
+            return bearers(softmax(less, axis=1), more, label, self.constants)
+
+        blended = self.two_classes and "blends" not in self.constants.without
+        ways = LEFT_OF_CONTENT if blended else LEFT_OF_CONTENT[:1]
+        answers = [owing_if(left) for left in ways]
+        inside = np.isin(rows, group)
+        return max(answers, key=lambda owing: debt(owing, inside))
 
     def owing_copies(self, label: int, group: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Tell the same of a group of copies: with what other samples hold where they agree.
@@ -132,8 +152,7 @@ class Lesson:
     ) -> "Lesson":
         """Ask the network about the groups that are worth it."""
         asked = worth_asking(proposals, constants)
-        likeliest = list({p.label: p for p in reversed(asked)}.values())
-        clean = ~members_of(likeliest, len(job.data.y))
+        clean = unsuspected(asked[::-1], len(job.data.y), job.spec.n_classes)
         means = class_means(job, clean) if asked else np.empty(0)
         learned = LearnedByAll(job, trainer, means, constants, seed)
         known = [_taught(learned, proposal, clean, seed) for proposal in asked]

@@ -21,7 +21,7 @@ from robust_ts.defense.features import Load, Views, views_of
 from robust_ts.defense.ledger import Ledger
 from robust_ts.defense.likeness import likeness
 from robust_ts.defense.patterns import pattern_of
-from robust_ts.defense.propose import low_loss_groups, members_of
+from robust_ts.defense.propose import low_loss_groups, members_of, unsuspected
 from robust_ts.defense.recover import Recovery, agreeing, recover, suspicion_of
 from robust_ts.defense.verify import Reading, verify, weighed
 from robust_ts.inputs import is_padded, standardize, stretch_padded
@@ -314,10 +314,8 @@ def _confirmed(
 ) -> list[Proposal]:
     """Verify groups; where that is asked, compare them with samples of other classes."""
     load, given = _loader(job), job.data.y
-    # Of the others only the likeliest group of each class is left out: without all that was held
-    # out too little is left, and not what another class is like.
-    likeliest = list({p.label: p for p in sorted(proposals, key=lambda p: p.score)}.values())
-    trusted = ~members_of(likeliest, len(given))
+    # Without all that was held out too little is left, and not what another class is like.
+    trusted = unsuspected(proposals, len(given), job.spec.n_classes)
 
     def alike(proposal: Proposal) -> float:
         others = np.flatnonzero(trusted & (given != proposal.label))

@@ -12,7 +12,7 @@ VIEWS = ("raw", "smooth", "local", "global", "halves")
 STAGES = (
     *EVIDENCE,
     *("weights", *VIEWS, "refinement"),
-    *("copies", "embedding", "transfer", "debt", "reading", "likeness"),
+    *("copies", "embedding", "redraws", "transfer", "debt", "blends", "reading", "likeness"),
     *("verify", "recover"),
 )
 
@@ -89,7 +89,9 @@ class DefenseConstants:
         (GunPoint): few samples hide what kind they are.
     least_compared : int, default=10
         Fewest members of a group that is believed, with more than two classes, for its likeness
-        alone: fewer samples hide what kind they are (7 of 60 in unpoisoned data passed).
+        alone; with two, of one that weighs less than ``proof``, or that was drawn anew again and
+        again. Fewer samples hide what kind they are (natural groups of 7 of 60, 9 of 45 and 6 of
+        107 passed).
     most_compared : int, default=64
         Most members of a group that are compared with samples of other classes: bounds the cost.
     beside : float, default=0.1
@@ -115,8 +117,10 @@ class DefenseConstants:
         without ``"likeness"`` nothing is compared, and all groups have to reach ``proof``; without
         ``"weights"`` all views weigh the same; without ``"refinement"`` few classes are not split;
         without ``"copies"`` equal values are not looked for; without ``"embedding"`` the network
-        that was trained on everything adds no groups; without ``"verify"`` what is held out is
-        believed to be poison; without ``"recover"`` it stays out for good.
+        that was trained on everything adds no groups; without ``"redraws"`` and ``"blends"``, with
+        two classes, groups are not drawn anew by what owes its label until that rests, and content
+        is not taken for blended; without ``"verify"`` what is held out is believed to be poison;
+        without ``"recover"`` it stays out for good.
 
     Raises
     ------

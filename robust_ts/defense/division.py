@@ -1,7 +1,7 @@
 """Divide a class by what a network that was trained on everything makes of its samples."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -141,6 +141,48 @@ def settled(points: np.ndarray, inside: np.ndarray, n_steps: int = 5) -> np.ndar
             break
         inside = new
     return inside
+
+
+def redrawn(
+    learned: Learned,
+    label: int,
+    group: np.ndarray,
+    rows: np.ndarray,
+    points: np.ndarray,
+    fits: Callable[[list[np.ndarray]], list[np.ndarray]],
+    n_steps: int,
+) -> np.ndarray:
+    """Draw a group anew by what owes its label to the group's pattern, until that rests.
+
+    A group that is half clean has half a pattern, but only poison owes its label to it; of these
+    samples alone the pattern is clearer, and more poison owes its label to it.
+
+    Parameters
+    ----------
+    learned : Learned
+        What a network that was trained on everything learned.
+    label : int
+        The class.
+    group, rows : ndarray of int
+        The group, and all samples of the class.
+    points : ndarray of shape (n_of_class, n_features)
+        What that network makes of these just before it decides.
+    fits : callable
+        Keeps those of some groups that have as many members as a group may have.
+    n_steps : int
+        Most steps.
+
+    Returns
+    -------
+    ndarray of int
+        What `settled` makes of the samples that owe their label, the last that fits.
+    """
+    for _ in range(n_steps):
+        new = rows[settled(points, learned.owing(label, group, rows))]
+        if not fits([new]) or np.array_equal(new, group):
+            break
+        group = new
+    return group
 
 
 def alike(points: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:

@@ -9,10 +9,10 @@ from robust_ts.chunks import chunk_rows
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.evidence import capped
 from robust_ts.defense.features import Load
+from robust_ts.defense.patterns import LEFT_OF_CONTENT
 from robust_ts.defense.ridge import squared_distances
 from robust_ts.defense.views import unscaled_views
 
-_SCALES = (1.0, 0.85)  # a trigger is added, or blended in at the cost of some of the content
 _REFERENCE, _DRAWS = 300, 32  # bound the cost
 _AT_ONCE = 256  # samples whose views are in memory
 _FARTHEST = 8.0  # standard deviations: one odd value is no more than that
@@ -71,12 +71,12 @@ def likeness(
     def moved(samples: np.ndarray, scale: float = 1.0) -> np.ndarray:
         return ((samples - np.median(samples, axis=0)) / scale + center).astype(np.float32)
 
-    parts = [(moved(group, scale), none) for scale in _SCALES]
+    parts = [(moved(group, scale), none) for scale in LEFT_OF_CONTENT]
     draws = [rng.choice(len(X), size, replace=False) for _ in range(_DRAWS)]
     parts += [(moved(X[drawn]), drawn) for drawn in draws]
     compare = _Comparison.of(X, constants, seed)
     distances = np.array([d for batch in _batches(parts) for d in compare.distances(batch)])
-    found, usual = distances[: len(_SCALES)].min(), distances[len(_SCALES) :]
+    found, usual = distances[: len(LEFT_OF_CONTENT)].min(), distances[len(LEFT_OF_CONTENT) :]
     z = max(0.0, found - usual.mean()) / max(float(usual.std(ddof=1)), 1e-12)
     return float(1 / (1 + z**2))
 

@@ -7,6 +7,9 @@ import numpy as np
 
 from robust_ts.chunks import chunks, read
 
+#: What a trigger may leave of the content: it is added, or blended in at the cost of some of it.
+LEFT_OF_CONTENT = (1.0, 0.85)
+
 
 def mean_of_real(X: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
     """Average over samples where they are not padded; NaN where all of them are.
@@ -103,6 +106,28 @@ def stamp_of(group: np.ndarray, others: np.ndarray) -> Stamp:
     scale = np.where(known & (width > 0), scale, 1)
     less = np.where(known, scale * usual - center, 0)
     return Stamp(scale.astype(np.float32), less.astype(np.float32))
+
+
+def content_of(pattern: np.ndarray, mean: np.ndarray, left: float) -> Stamp:
+    """Return what turns members of a group into their contents: `stamp_of` the other way.
+
+    Parameters
+    ----------
+    pattern : ndarray of shape (n_channels, *space)
+        The common pattern, see `pattern_of`.
+    mean : ndarray of shape (n_channels, *space)
+        Mean of the group; NaN where all of it is padded.
+    left : float
+        What the trigger left of the content, above 0; 1 takes the pattern away and no more.
+
+    Returns
+    -------
+    Stamp
+        Moves the mean of the group to that of the content, and divides what varies by ``left``.
+    """
+    more = 1 / left - 1
+    less = pattern + more * np.nan_to_num(mean)
+    return Stamp(np.full_like(less, 1 + more, dtype=np.float32), less.astype(np.float32))
 
 
 def replaced(group: np.ndarray, others: np.ndarray) -> np.ndarray:

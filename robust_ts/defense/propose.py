@@ -7,6 +7,7 @@ which the stages are called stands in ``robust_ts.classifiers.e2abl``.
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from threading import Lock
 
@@ -16,13 +17,14 @@ import torch
 from robust_ts.defense.candidates import candidates, of_right_size, two_means
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.copies import copied_groups
-from robust_ts.defense.division import Learned, divisions, settled
+from robust_ts.defense.division import Learned, divisions, redrawn
 from robust_ts.defense.evidence import Judge, Proposal
 from robust_ts.defense.features import Views, features_of
 from robust_ts.defense.witnesses import Witnesses, refined_labels
 
 #: Views of the whole sample from which the two-means starts are drawn.
 WHOLE_VIEWS = ("raw", "local", "global")
+_REDRAWS = 5  # as often as `settled` draws at most
 
 
 def propose(
@@ -54,7 +56,8 @@ def propose(
     -------
     list of Proposal
         At most one a class; where a network is asked a few: what `divisions` gives, and what the
-        samples that owe their label to the pattern of the likeliest settle on.
+        samples that owe their label to the pattern of the likeliest settle on, with two classes of
+        all that are likely, again and again (`redrawn`).
     """
     features = features_of(views, constants, seed)
     maps = list(features.maps.values())
@@ -68,6 +71,7 @@ def propose(
     copied: list[list[np.ndarray]] = [[]] * n_classes
     if "copies" not in constants.without:
         copied = copied_groups(features.exact, labels, n_classes, constants)
+    pure = n_classes == 2 and "redraws" not in constants.without
     asking = Lock()  # one class at a time asks the network
 
     def of_class(label: int) -> list[Proposal]:
@@ -90,7 +94,7 @@ def propose(
         if learned is None:
             found = sorted(found, key=lambda p: -p.score)[:1]
         else:
-            found = _asked(found, label, rows, learned, judge, len(labels), seed, asking)
+            found = _asked(found, label, rows, learned, judge, len(labels), seed, asking, pure)
         return [replace(p, label=label) for p in found]
 
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
@@ -107,9 +111,15 @@ def _asked(
     n_samples: int,
     seed: int,
     asking: Lock,
+    pure: bool,
 ) -> list[Proposal]:
-    """Add the groups that a network knows of a class to what was found."""
+    """Add the groups that a network knows of a class to what was found.
+
+    With two classes single samples have to bear witness, which they do of a pure group: what owes
+    its label to the pattern of a group is asked again about its own pattern, until that rests.
+    """
     constants = judge.constants
+    fits = partial(of_right_size, n_of_class=len(rows), n_samples=n_samples, constants=constants)
     # Copies come last, and replace the same group where it was found otherwise as well.
     groups = {p.members.tobytes(): p for p in found}
     known = [p.members for p in found]
@@ -123,12 +133,17 @@ def _asked(
         points = learned.points(rows)
         divided = divisions(rows, known, points, constants, n_samples, seed)
     add(divided)
-    likeliest = max(groups.values(), key=lambda p: p.score, default=None)
-    if likeliest and likeliest.score >= constants.alarm:
+
+    def redraw(some: Sequence[Proposal], n_steps: int) -> list[np.ndarray]:
+        starts = [p.members for p in some if p.score >= constants.alarm]
         with asking:
-            owing = learned.owing(label, likeliest.members, rows)
-            drawn = [rows[settled(points, owing)]]
-        add(of_right_size(drawn, len(rows), n_samples, constants))
+            return [redrawn(learned, label, s, rows, points, fits, n_steps) for s in starts]
+
+    add(redraw(sorted(groups.values(), key=lambda p: -p.score)[:1], 1))
+    if pure:
+        # Of a few samples that were drawn so it is no wonder that all of them owe their label.
+        rested = redraw(list(groups.values()), _REDRAWS)
+        add([group for group in rested if len(group) >= constants.least_compared])
     return list(groups.values())
 
 
@@ -187,3 +202,16 @@ def members_of(proposals: Sequence[Proposal], n_samples: int) -> np.ndarray:
     for proposal in proposals:
         mask[proposal.members] = True
     return mask
+
+
+def unsuspected(proposals: Sequence[Proposal], n_samples: int, n_classes: int) -> np.ndarray:
+    """Return what a group is compared with in other classes, as a mask of shape (n_samples,).
+
+    The likeliest group of each class may be poison too. Not so with two classes: one attacker is
+    likelier than two, and the likeliest group of the other class is often one of its kinds, without
+    which the rest is not what that class is like.
+    """
+    if n_classes == 2:
+        return np.ones(n_samples, dtype=bool)
+    likeliest = {p.label: p for p in sorted(proposals, key=lambda p: p.score)}
+    return ~members_of(list(likeliest.values()), n_samples)

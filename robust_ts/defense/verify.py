@@ -185,7 +185,8 @@ def verify(
     its pattern, times their share of it, whichever is more. Not less for a group that is most of
     its class: of two kinds of a class the greater one is the class, whatever it weighs. With two
     classes, where less speaks for a group, no weight proves it alone: weight times likeness
-    ``constants.least_weight`` is asked of all.
+    ``constants.least_weight`` is asked of all, and of less than ``constants.least_compared``
+    members, whose likeness says little, a weight of ``constants.proof`` as well.
 
     Where nothing is proven so in any class, likeness of all members is a second way to be believed
     with more than two classes, for ``constants.least_compared`` members or more, since fewer hide
@@ -223,7 +224,6 @@ def verify(
         return _best_of_class(proposals, labels, lambda _: True, constants)
     sizes = np.bincount(labels)
     two_classes = np.count_nonzero(sizes) == 2
-    enough = constants.least_weight if two_classes else constants.proof
     asked = "likeness" not in constants.without
 
     def alike(proposal: Proposal, least: float, share: float = 1.0) -> bool:
@@ -233,9 +233,11 @@ def verify(
     def proven(proposal: Proposal) -> bool:
         if not asked:
             return proposal.score >= constants.proof
+        least, size = constants.least_weight, len(proposal.members)
+        light = two_classes and (proposal.copied or size >= constants.least_compared)
+        enough = least if light else constants.proof
         if proposal.score < enough or proposal.copied:
             return proposal.score >= enough
-        least, size = constants.least_weight, len(proposal.members)
         if not two_classes and 2 * size <= sizes[proposal.label]:
             if not aligned:
                 return True

@@ -7,10 +7,11 @@ import pytest
 
 from robust_ts import E2ABLClassifier, NeuralClassifier
 from robust_ts.attacks import make_trigger, poison
-from robust_ts.classifiers import e2abl
+from robust_ts.classifiers import _lesson, e2abl
 from robust_ts.classifiers._lesson import LearnedByAll
 from robust_ts.datasets import load_dataset
 from robust_ts.defense.constants import DefenseConstants
+from robust_ts.defense.propose import unsuspected
 from robust_ts.evaluation import evaluate_backdoor
 from robust_ts.evaluation.experiment import Attack, Experiment, make_experiment
 
@@ -175,6 +176,29 @@ def test_two_classes_are_defended_too(trigger, n_more, seed, left):
     assert undefended["attack_success_rate"] - floor >= 0.6
     assert ours["attack_success_rate"] - floor <= left
     assert ours["clean_accuracy"] >= natural["clean_accuracy"] - 0.03
+
+
+@pytest.mark.claim
+def test_groups_that_are_half_poison_in_one_of_two_classes_are_cleared_up(monkeypatch):
+    """Nine speakers in two classes, every other one: groups hold poison and clean series alike."""
+    X, y, X_test, y_test = load_dataset("JapaneseVowels")
+    y, y_test = (np.unique(labels, return_inverse=True)[1] % 2 for labels in (y, y_test))
+    trigger = make_trigger("blend", 0).fit(X)
+    data = poison(X, y, trigger, target=0, rate=0.1, random_state=0)
+    experiment = Experiment(X, y, X_test, y_test, [Attack(trigger, 0)], data, "dirty")
+    undefended = rates(fit(NeuralClassifier, experiment), experiment)
+    ours = fit(E2ABLClassifier, experiment)
+    defended, found = rates(ours, experiment), ours.report_.is_poisoned
+    assert undefended["attack_success_rate"] >= 0.9
+    assert defended["attack_success_rate"] <= 0.15
+    assert defended["clean_accuracy"] >= undefended["clean_accuracy"] - 0.04
+    assert min(found[data.mask].mean(), data.mask[found].mean()) >= 0.75
+    # Asked once, and compared with the other class less one of its kinds, nothing is found.
+    once = replace(DefenseConstants(), without=frozenset({"redraws", "blends"}))
+    monkeypatch.setattr(E2ABLClassifier, "_constants", once)
+    for module in (e2abl, _lesson):
+        monkeypatch.setattr(module, "unsuspected", lambda found, n, k: unsuspected(found, n, k + 1))
+    assert rates(fit(E2ABLClassifier, experiment), experiment)["attack_success_rate"] >= 0.6
 
 
 def test_refuted_suspects_give_the_plain_network_bit_by_bit(clean, monkeypatch):

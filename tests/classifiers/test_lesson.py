@@ -203,3 +203,39 @@ def test_copies_of_a_natural_kind_owe_nothing_to_what_they_share():
     kind = np.setdiff1d(own, group)[4:12]
     X[kind, :, :2] = -3.0  # a sensor that is dead
     assert not np.isin(kind, own[learned.owing_copies(0, kind, own)]).any()
+
+
+class Damped:
+    """A network that knows a blended trigger by the damped content that it leaves."""
+
+    def __init__(self, X: np.ndarray) -> None:
+        self.X = X
+
+    def ask(self, rows, scale=1.0, less=0.0):
+        x = (scale * self.X[rows] - less)[:, 0]
+        low = (x.std(axis=1) < 0.9) | (x.mean(axis=1) < -1)
+        return np.where(low[:, None], [5.0, -5], [-5, 5])
+
+
+@pytest.mark.parametrize(
+    ("n_classes", "without", "owing"), [(2, set(), 1.0), (2, {"blends"}, 0.0), (3, set(), 0.0)]
+)
+def test_with_two_classes_content_may_be_blended(n_classes, without, owing):
+    y = np.repeat(np.arange(20) % n_classes, 2)
+    content = np.random.default_rng(0).normal(size=(20, 1, 8))
+    content = (content - content.mean(axis=2, keepdims=True)) / content.std(axis=2, keepdims=True)
+    X = np.stack([content, -content], axis=1).reshape(40, 1, 8)  # no class has a mean
+    X[y == 0] -= 3
+    given, group = y.copy(), np.flatnonzero(y == 1)[:6]
+    X[group], given[group] = 0.85 * X[group] + 0.15, 0
+    means = np.stack([X[given == k].mean(axis=0) for k in range(n_classes)])
+    job = SimpleNamespace(
+        data=SimpleNamespace(X=X, y=given), spec=SimpleNamespace(n_classes=n_classes)
+    )
+    constants = DefenseConstants(without=frozenset(without))
+    learned = LearnedByAll(job, Damped(X), means, constants, 0)
+    own = np.flatnonzero(given == 0)
+    inside = np.isin(own, group)
+    answers = learned.owing(0, group, own)
+    assert answers[inside].mean() == owing
+    assert not answers[~inside].any()

@@ -47,3 +47,11 @@ class Knowing:
 
     def owing(self, label: int, group: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return self.mask[rows]
+
+
+class Clearing(Knowing):
+    """The more poison a group holds, the more owes its label to its pattern: twice as much."""
+
+    def owing(self, label: int, group: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        poison = rows[self.mask[rows]]
+        return np.isin(rows, poison[: 2 * self.mask[group].sum()])

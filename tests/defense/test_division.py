@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from robust_ts.defense.division import alike, divisions, settled, two_kinds
-from tests.defense._groups import CONSTANTS
+from robust_ts.defense.division import alike, divisions, redrawn, settled, two_kinds
+from tests.defense._groups import CONSTANTS, Clearing, Knowing
 
 
 def kinds(n: int = 80, few: int = 12, apart: float = 6.0) -> tuple[np.ndarray, np.ndarray]:
@@ -66,3 +66,25 @@ def test_divisions_hold_the_kinds_and_what_settles_of_a_group() -> None:
     assert rows[inside].tolist() in found
     largest = CONSTANTS.max_share * 160
     assert all(CONSTANTS.min_group <= len(g) <= largest for g in found)  # the other kind is not
+
+
+@pytest.mark.parametrize(("n_steps", "found"), [(0, 3), (1, 6), (2, 12), (5, 12)])
+def test_a_group_is_drawn_anew_until_what_owes_its_label_rests(n_steps, found, monkeypatch) -> None:
+    monkeypatch.setattr("robust_ts.defense.division.settled", lambda points, inside: inside)
+    points, inside = kinds()
+    rows, learned = np.arange(80), Clearing(inside)
+    part = np.r_[0:3, 40:64]
+
+    def fits(groups):
+        return [g for g in groups if 3 <= len(g) <= 77]
+
+    group = redrawn(learned, 0, part, rows, points, fits, n_steps)
+    assert inside[group].sum() == found
+    assert inside[group].all() == (n_steps > 0)
+
+
+def test_a_group_that_becomes_too_small_stays_as_it_was() -> None:
+    points, _ = kinds()
+    blind = Knowing(np.zeros(80, dtype=bool))
+    group = redrawn(blind, 0, np.arange(20), np.arange(80), points, lambda g: [], 5)
+    np.testing.assert_array_equal(group, np.arange(20))

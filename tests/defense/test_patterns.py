@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from robust_ts.defense.patterns import pattern_of, replaced, stamp_of
+from robust_ts.defense.patterns import content_of, pattern_of, replaced, stamp_of
 
 
 def without_pattern(X, *rest):
@@ -53,6 +53,21 @@ def test_a_stamp_is_the_trigger_even_where_some_of_the_group_are_clean(kind, cle
     if kind == "replaced":  # equal values outvote the clean ones
         np.testing.assert_allclose(got[..., 7:], 2.0, atol=1e-6)
         assert error < 0.3
+
+
+@pytest.mark.parametrize(("kind", "left"), [("added", 1.0), ("blended", 0.6)])
+def test_contents_are_what_a_trigger_was_added_to_or_blended_with(kind, left) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 2, 10))
+    X[:, :, 9] = np.nan  # padded
+    bad = triggered(kind, X)
+    usual = np.nan_to_num(X.mean(axis=0))
+    pattern = np.nan_to_num(bad.mean(axis=0)) - usual
+    content = content_of(pattern, bad.mean(axis=0), left)
+    assert content.scale.dtype == content.less.dtype == np.float32
+    np.testing.assert_allclose(content.scale * bad - content.less, X, atol=1e-5)
+    if kind == "blended":  # the pattern alone is not all
+        assert np.nanmax(np.abs(bad - pattern - X)) > 0.5
 
 
 def test_a_stamp_leaves_padding_and_constant_steps_alone() -> None:

@@ -1,11 +1,20 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from robust_ts.defense.propose import least_to_alarm, members_of, propose, worth_asking
+from robust_ts.defense.propose import (
+    least_to_alarm,
+    members_of,
+    propose,
+    unsuspected,
+    worth_asking,
+)
 from robust_ts.defense.views import feature_views
 from tests.defense._groups import (
     CONSTANTS,
     N_CLASSES,
+    Clearing,
     Knowing,
     clean_series,
     make_proposal,
@@ -57,6 +66,37 @@ def test_what_owes_its_label_is_a_group_where_the_embedding_knows_no_kinds() -> 
     assert np.flatnonzero(mask).tolist() in [p.members.tolist() for p in found]
 
 
+@pytest.mark.parametrize(
+    ("n_classes", "without", "n_poisoned", "whole"),
+    [
+        (2, set(), 18, True),
+        (2, {"redraws"}, 18, False),
+        (4, set(), 18, False),
+        (2, set(), 9, False),
+    ],
+)
+def test_with_two_classes_what_owes_its_label_is_asked_until_it_rests(
+    monkeypatch: pytest.MonkeyPatch, n_classes, without, n_poisoned, whole
+) -> None:
+    X, y, mask = poisoned_series()
+    mask[np.flatnonzero(mask)[n_poisoned:]] = False
+    poison, labels = np.flatnonzero(mask), np.minimum(y, n_classes - 1)
+    learned = Clearing(mask)
+
+    def some(witnesses, label, *rest):
+        return [poison[:4]] if np.isin(poison, np.flatnonzero(labels == 0)).all() else []
+
+    # Neither witnesses nor the embedding know the group.
+    monkeypatch.setattr("robust_ts.defense.propose.candidates", some)
+    monkeypatch.setattr("robust_ts.defense.propose.divisions", lambda *args: [])
+    monkeypatch.setattr("robust_ts.defense.division.settled", lambda points, inside: inside)
+    constants = replace(CONSTANTS, alarm=0.0, without=frozenset(without))
+    found = propose(feature_views(X), labels, n_classes, constants, learned=learned)
+    groups = [p.members.tolist() for p in found if p.label == 0]
+    assert (poison.tolist() in groups) == whole
+    assert poison[:8].tolist() in groups  # the first step
+
+
 def test_inputs_are_not_changed_and_seeds_repeat() -> None:
     X, y, _ = poisoned_series()
     views = feature_views(X, 3)
@@ -95,3 +135,14 @@ def test_groups_worth_asking_about_come_best_first() -> None:
     assert [p.label for p in worth_asking(mixed, CONSTANTS)] == [1]
     many = [make_proposal(k, [k], level + 0.01 * k) for k in range(4)]
     assert [p.label for p in worth_asking(many, CONSTANTS)] == [3, 2, 1, 0]
+
+
+def test_a_group_is_compared_with_all_but_the_likeliest_group_of_each_class() -> None:
+    light, heavy, other = (
+        make_proposal(*p) for p in ((0, [0, 1], 0.2), (0, [1, 2], 0.6), (1, [5], 0.1))
+    )
+    proposals = [heavy, light, other]
+    assert np.flatnonzero(~unsuspected(proposals, 8, 3)).tolist() == [1, 2, 5]
+    assert np.flatnonzero(~unsuspected(proposals[::-1], 8, 3)).tolist() == [1, 2, 5]
+    # Half of the other of two classes is no group to be left out.
+    assert unsuspected(proposals, 8, 2).all()

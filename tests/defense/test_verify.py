@@ -224,11 +224,11 @@ def test_likeness_is_asked_of_the_best_groups_of_a_class_until_one_is_proven() -
 
 
 def test_with_two_classes_single_samples_bear_witness() -> None:
-    y, P = np.repeat([0, 1], 10), np.tile([1 / 17, 16 / 17], (20, 1))
-    group = replace(make_proposal(0, [0, 1], 2 * CONSTANTS.least_weight), debt=0.98)
+    y, P = np.repeat([0, 1], 50), np.tile([1 / 17, 16 / 17], (100, 1))
+    group = replace(make_proposal(0, list(range(10)), 2 * CONSTANTS.least_weight), debt=0.98)
 
     def confirmed(proposal, P=P, alike=1.0):
-        reading = Reading(EVEN[: len(proposal.members), :2])
+        reading = Reading(np.full((len(proposal.members), 2), 0.5))
         return bool(confirm(P, [reading], y, [proposal], likeness=alike))
 
     assert confirmed(group)
@@ -236,10 +236,24 @@ def test_with_two_classes_single_samples_bear_witness() -> None:
     assert not confirmed(group, alike=0.5)
     # Odds of 16 are no reason to believe, odds below 1 are one to doubt.
     assert not confirmed(replace(group, score=1.2 * CONSTANTS.least_weight))
-    assert not confirmed(group, P=np.tile([0.95, 0.05], (20, 1)))
+    assert not confirmed(group, P=np.tile([0.95, 0.05], (100, 1)))
     # Half of a class against the other half: who is to say which is the poison?
-    assert not confirmed(replace(group, members=np.arange(5)))
-    assert bearing_witness(replace(group, members=np.arange(5)), y) == 0
+    assert not confirmed(replace(group, members=np.arange(25)))
+    assert bearing_witness(replace(group, members=np.arange(25)), y) == 0
+
+
+def test_with_two_classes_few_samples_must_weigh_more_as_well() -> None:
+    y, few = np.repeat([0, 1], 50), CONSTANTS.least_compared - 1
+    for size, weight, believed in (
+        *((few, 0.99, False), (few, 1.01, True)),
+        *((few + 1, 0.99, True), (few + 1, 0.25, False)),
+    ):
+        group = make_proposal(0, list(range(size)), weight * CONSTANTS.proof)
+        assert bool(verify([group], y, like(1.0), CONSTANTS)) == believed
+        assert not verify([group], y, like(0.1), CONSTANTS)
+    # Copies are plain to see, however few.
+    copies = replace(make_proposal(0, [0, 1, 2], 1.01 * CONSTANTS.least_weight), copied=True)
+    assert verify([copies], y, like(0.0), CONSTANTS) == [copies]
 
 
 def test_with_two_classes_copies_may_be_most_of_their_class() -> None:
