@@ -81,7 +81,7 @@ def _joined(parts: Sequence[Proposal]) -> Proposal:
     joined: dict[str, Any] = {
         name: np.sort(np.concatenate([getattr(p, name) for p in parts])) for name in groups
     }
-    joined["copied"] = all(p.copied for p in parts)
+    joined["n_copied"] = min(p.n_copied for p in parts)
     for name in (f.name for f in fields(Proposal) if f.name not in ("label", *joined)):
         joined[name] = float(np.mean([getattr(p, name) for p in parts]))
     return replace(parts[0], **joined)

@@ -1,19 +1,36 @@
 """Samples of a class that hold the very same values: nature does not repeat itself to the bit."""
 
-from collections import Counter
+from collections import defaultdict
+from dataclasses import dataclass
 
 import numpy as np
 
 from robust_ts.defense.candidates import largest_group
 from robust_ts.defense.constants import DefenseConstants
 
-_LEAST_VALUES = 2  # one value may be shared by chance where values are counts
+_LEAST_PLACES = 2  # one value may be shared by chance where values are counts
 _MOST_GROUPS = 2  # of a class: each costs as much as any other group that is looked at
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Samples of a class that hold the very same values.
+
+    Parameters
+    ----------
+    members : ndarray of int
+        Sample indices.
+    n_values : int
+        Different values in which all of them agree.
+    """
+
+    members: np.ndarray
+    n_values: int
 
 
 def copied_groups(
     values: np.ndarray, labels: np.ndarray, n_classes: int, constants: DefenseConstants
-) -> list[list[np.ndarray]]:
+) -> list[list[Copies]]:
     """Return groups of each class whose members agree exactly in several values.
 
     A trigger that replaces a part of its samples leaves the same numbers in all of them, and in no
@@ -33,9 +50,9 @@ def copied_groups(
 
     Returns
     -------
-    list of list of ndarray of int
+    list of list of Copies
         For each class two groups at most, of the sizes that a group may have: those that agree in
-        most values.
+        most places.
 
     Examples
     --------
@@ -44,23 +61,32 @@ def copied_groups(
     >>> from robust_ts.defense.copies import copied_groups
     >>> X = np.random.default_rng(0).normal(size=(40, 20))
     >>> X[[1, 5, 7, 9], 15:] = 0.25
+    >>> X[[1, 5, 7, 9], 18:] = -0.5
     >>> copied_groups(X, np.arange(40) % 2, 2, DefenseConstants())
-    [[], [array([1, 5, 7, 9])]]
+    [[], [Copies(members=array([1, 5, 7, 9]), n_values=2)]]
     """
     least, n = constants.min_group, len(labels)
     sizes = np.bincount(labels, minlength=n_classes)
     largest = np.array([largest_group(size, n, constants) for size in sizes])
-    shared: list[Counter[bytes]] = [Counter() for _ in range(n_classes)]
+    # What a group agrees in, one value a place.
+    shared: list[dict[bytes, list[float]]] = [defaultdict(list) for _ in range(n_classes)]
     for column in values.T:
         ordered = np.sort(column)
         if not (ordered[least - 1 :] == ordered[: n - least + 1]).any():
             continue
-        kind = np.unique(column, return_inverse=True)[1]
-        counts = np.bincount(kind * n_classes + labels, minlength=(kind.max() + 1) * n_classes)
+        known, kind = np.unique(column, return_inverse=True)
+        counts = np.bincount(kind * n_classes + labels, minlength=len(known) * n_classes)
         counts = counts.reshape(-1, n_classes)
         elsewhere = counts.sum(axis=1, keepdims=True) - counts
         right = (counts >= least) & (counts <= largest) & (elsewhere < least)
         for k, label in np.argwhere(right):
-            shared[label][np.flatnonzero((kind == k) & (labels == label)).tobytes()] += 1
-    most = (found.most_common(_MOST_GROUPS) for found in shared)
-    return [[np.frombuffer(key, np.intp) for key, m in own if m >= _LEAST_VALUES] for own in most]
+            members = np.flatnonzero((kind == k) & (labels == label))
+            shared[label][members.tobytes()].append(float(known[k]))
+    return [
+        [
+            Copies(np.frombuffer(key, np.intp), len(set(held)))
+            for key, held in sorted(own.items(), key=lambda item: -len(item[1]))[:_MOST_GROUPS]
+            if len(held) >= _LEAST_PLACES
+        ]
+        for own in shared
+    ]

@@ -35,8 +35,9 @@ class Proposal:
         How well one pattern tells the group from the other classes.
     score : float
         ``contradiction * diversity**2 * sqrt(agreement) * mixture * cohesion``, 0 to 1.
-    copied : bool
-        Whether the members hold the very same values: then nothing is missing, and none is clean.
+    n_copied : int
+        In how many different values all members agree exactly: then nothing is missing, and none is
+        clean; 0 where they are no copies.
     debt : float
         How far the group, and only the group, owes its label to its pattern, so a network said that
         saw them: 1/2 where it said nothing.
@@ -54,9 +55,14 @@ class Proposal:
     mixture: float
     cohesion: float
     score: float
-    copied: bool = False
+    n_copied: int = 0
     debt: float = 1.0
     bearing: np.ndarray = field(default_factory=lambda: np.array([], dtype=int))
+
+    @property
+    def copied(self) -> bool:
+        """Whether the members hold the very same values."""
+        return self.n_copied > 0
 
     @property
     def joining(self) -> np.ndarray:
@@ -107,25 +113,25 @@ class Judge:
         self.usual = max(witnesses.usual_agreement(label), constants.least_divisor)
         self.mixture = Mixture(witnesses.models[0], label, witnesses.weights)
 
-    def weigh(self, group: np.ndarray, copied: bool = False) -> Proposal:
+    def weigh(self, group: np.ndarray, n_copied: int = 0) -> Proposal:
         """Weigh the evidence that a group is poison.
 
         Parameters
         ----------
         group : ndarray of int
             Samples of the class.
-        copied : bool, default=False
-            Whether they hold the very same values: that is what they have in common, whether or not
-            a linear pattern shows it, and half of the proof, the more so the more they are: the
-            rest of the evidence counts by its root.
+        n_copied : int, default=0
+            In how many different values all of them agree. That is what they have in common,
+            whether or not a linear pattern shows it, and half of the proof, the more so the more
+            values and members there are: the rest of the evidence counts by its root.
         """
         outlined = self._outlined(group)
-        if not copied:
+        if not n_copied:
             return self._completed(outlined)
         found = self._completed(outlined, together=1.0)
-        sure = copies_proof(len(group), self.constants)
-        score = max(found.score, float(np.sqrt(sure * found.score)))
-        return replace(found, score=score, copied=True)
+        found = replace(found, n_copied=n_copied)
+        score = max(found.score, float(np.sqrt(copies_proof(found, self.constants) * found.score)))
+        return replace(found, score=score)
 
     def best_of(self, groups: Sequence[np.ndarray]) -> Proposal | None:
         """Weigh groups of the class and return the one of highest score; None where there is none.
@@ -180,9 +186,14 @@ class Judge:
         return cohesion(self.values, capped(group, cap, rng), capped(others, cap, rng))
 
 
-def copies_proof(size: int, constants: DefenseConstants) -> float:
-    """Say how far equal values prove a group: chance and duplicates make small ones."""
-    return 1 - constants.min_group / size
+def copies_proof(proposal: Proposal, constants: DefenseConstants) -> float:
+    """Say how far equal values prove a group: chance and duplicates make small ones.
+
+    Each further value in which all agree is as much of a coincidence as a further member.
+    """
+    if not proposal.copied:
+        return 0.0
+    return 1 - constants.min_group / (len(proposal.members) + proposal.n_copied - 1)
 
 
 def capped(index: np.ndarray, cap: int, rng: np.random.Generator) -> np.ndarray:

@@ -16,7 +16,7 @@ import torch
 
 from robust_ts.defense.candidates import candidates, of_right_size, two_means
 from robust_ts.defense.constants import DefenseConstants
-from robust_ts.defense.copies import copied_groups
+from robust_ts.defense.copies import Copies, copied_groups
 from robust_ts.defense.division import Learned, divisions, redrawn
 from robust_ts.defense.evidence import Judge, Proposal
 from robust_ts.defense.features import Views, features_of
@@ -68,7 +68,7 @@ def propose(
     shared = None
     if n_parts == 1:
         shared = Witnesses.of(maps, labels, n_classes, constants)
-    copied: list[list[np.ndarray]] = [[]] * n_classes
+    copied: list[list[Copies]] = [[]] * n_classes
     if "copies" not in constants.without:
         copied = copied_groups(features.exact, labels, n_classes, constants)
     pure = n_classes == 2 and "redraws" not in constants.without
@@ -90,7 +90,8 @@ def propose(
             starts += [rows[side], rows[~side]]
         judge = Judge(witnesses, column, features.values, constants, seed)
         best = judge.best_of(candidates(witnesses, column, starts, constants))
-        found = [*([best] if best else []), *(judge.weigh(g, copied=True) for g in copied[label])]
+        copies = [judge.weigh(c.members, c.n_values) for c in copied[label]]
+        found = [*([best] if best else []), *copies]
         if learned is None:
             found = sorted(found, key=lambda p: -p.score)[:1]
         else:

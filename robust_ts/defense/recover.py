@@ -124,6 +124,6 @@ def suspicion_of(
         below = constants.doubt_of_group * proposal.score
         suspicion[proposal.members] = np.maximum(suspicion[proposal.members], below)
     for proposal in confirmed:
-        sure = copies_proof(len(proposal.members), constants) if proposal.copied else 0.0
+        sure = copies_proof(proposal, constants)
         suspicion[proposal.members] = np.maximum(wrong[proposal.members], sure)
     return np.clip(suspicion, 0.0, 1.0)

@@ -63,9 +63,11 @@ def test_a_group_of_copies_is_complete_and_pure(monkeypatch, blurred) -> None:
     X, y, mask, group = blurred
     one = make_proposal(0, np.flatnonzero(mask)[:14].tolist(), 0.3)
     other = make_proposal(0, group.tolist(), 0.3)
+    X = clean_series()[0]
+    X[np.union1d(np.flatnonzero(mask), group), :, :8] = 3.0
     held = []
     for proposal in (one, other):
-        ours, _ = fit_with(monkeypatch, X, y, [replace(proposal, copied=True)])
+        ours, _ = fit_with(monkeypatch, X, y, [replace(proposal, n_copied=1)])
         held.append(np.flatnonzero(ours.report_.verdicts != "clean"))
     # Nothing joins, though four others owe their label to the pattern, and nothing comes back.
     assert held[0].tolist() == one.members.tolist()
@@ -149,7 +151,7 @@ def test_what_owes_its_label_joins_a_group_only_as_its_kind(n_classes):
     kind = SimpleNamespace(same_kind=lambda whole, added, y: added & (np.arange(len(y)) == 2))
     (whole,) = _completed([group], kind, given)
     assert whole.members.tolist() == [0, 1, 2]
-    (copies,) = _completed([replace(group, copied=True)], kind, given)
+    (copies,) = _completed([replace(group, n_copied=1)], kind, given)
     assert copies.members.tolist() == [0, 1]
 
 
@@ -189,7 +191,7 @@ def copies_of(n_classes):
 def test_with_two_classes_copies_are_asked_with_what_others_hold(n_classes, copied, debt):
     learned, group = copies_of(n_classes)
     clean = ~np.isin(np.arange(60), group)
-    proposal = replace(make_proposal(0, group.tolist()), copied=copied)
+    proposal = replace(make_proposal(0, group.tolist()), n_copied=int(copied))
     taught = _taught(learned, proposal, clean, 0)
     assert taught.share == 1.0
     assert taught.proposal.debt == debt

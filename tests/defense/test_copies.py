@@ -22,14 +22,17 @@ def values() -> np.ndarray:
 def test_samples_that_agree_in_a_window_are_a_group(values) -> None:
     values[GROUP, 10:14] = [0.1, 0.2, 0.3, 0.4]
     (found,) = copied_groups(values, LABELS, 4, CONSTANTS)[2]
-    assert found.tolist() == GROUP
+    assert found.members.tolist() == GROUP
+    assert found.n_values == 4
     assert copied_groups(values, LABELS, 4, CONSTANTS)[1] == []
 
 
 def test_a_value_that_happens_to_be_the_same_does_not_hide_the_group(values) -> None:
     values[GROUP, 10:14] = 0.5
     values[14, 11] = 0.5  # a clean sample of the class shares one of the four values
-    assert copied_groups(values, LABELS, 4, CONSTANTS)[2][0].tolist() == GROUP
+    first = copied_groups(values, LABELS, 4, CONSTANTS)[2][0]
+    assert first.members.tolist() == GROUP
+    assert first.n_values == 1
 
 
 def test_what_other_classes_hold_as_well_is_no_group(values) -> None:
@@ -45,13 +48,13 @@ def test_too_few_too_many_or_a_single_value_are_no_group(values) -> None:
     assert copied_groups(values, LABELS, 4, CONSTANTS) == [[]] * 4
 
 
-def test_the_groups_that_agree_in_most_values_come_first(values) -> None:
+def test_the_groups_that_agree_in_most_places_come_first(values) -> None:
     rows = np.flatnonzero(LABELS == 1)
     values[rows[:3], 0:3] = 0.5
     values[rows[5:8], 5:11] = 0.5
     values[rows[3:6], 12:14] = 0.5
     found = copied_groups(values, LABELS, 4, CONSTANTS)[1]
-    assert [g.tolist() for g in found] == [rows[5:8].tolist(), rows[:3].tolist()]
+    assert [g.members.tolist() for g in found] == [rows[5:8].tolist(), rows[:3].tolist()]
 
 
 def test_a_replaced_window_is_proposed_whatever_the_content() -> None:
@@ -83,19 +86,21 @@ def test_copies_that_are_found_otherwise_as_well_are_still_copies(monkeypatch) -
     assert [p.copied for p in same] == [True]
 
 
-@pytest.mark.parametrize("size", [14, 18])
-def test_equal_values_are_half_of_the_proof_the_more_members_the_more(size) -> None:
+@pytest.mark.parametrize(("size", "n_values", "sure"), [(14, 1, 11 / 14), (14, 5, 5 / 6)])
+def test_equal_values_are_half_of_the_proof_the_more_the_more_there_are(
+    size, n_values, sure
+) -> None:
     X, y, mask = poisoned_series()
     features = features_of(feature_views(X), CONSTANTS)
     witnesses = Witnesses.of(list(features.maps.values()), y, N_CLASSES, CONSTANTS)
     judge = Judge(witnesses, 0, features.values, CONSTANTS)
     group = np.flatnonzero(mask)[:size]
-    plain, copied = judge.weigh(group), judge.weigh(group, copied=True)
+    plain, copied = judge.weigh(group), judge.weigh(group, n_values)
     assert 0 < plain.score < 1
     assert copied.copied
     assert not plain.copied
     # That no linear pattern may tell them apart says nothing: equal values are what they share.
     assert plain.cohesion < copied.cohesion == 1
     score = plain.score / plain.cohesion
-    assert copied.score == pytest.approx(max(score, np.sqrt((1 - 3 / size) * score)))
+    assert copied.score == pytest.approx(max(score, np.sqrt(sure * score)))
     assert copied.mixture == plain.mixture

@@ -46,7 +46,7 @@ def test_members_of_a_large_group_of_copies_are_suspect_whatever_the_network_say
     y, P = np.zeros(9, dtype=int), np.tile([0.9, 0.1], (9, 1))
     group = make_proposal(0, list(range(6)))
     plain, copied = (
-        suspicion_of(P, y, [p], [p], CONSTANTS) for p in (group, replace(group, copied=True))
+        suspicion_of(P, y, [p], [p], CONSTANTS) for p in (group, replace(group, n_copied=1))
     )
     assert plain[:6] == pytest.approx(0.1)
     assert copied[:6] == pytest.approx(0.5)  # half by chance, for six

@@ -109,7 +109,7 @@ def test_where_nothing_is_proven_likeness_is_a_second_way_to_be_believed() -> No
     # Few samples pass for anything.
     assert not verify([replace(faint, members=faint.members[1:])], y, like(1.0, asked), CONSTANTS)
     # Copies are not asked: without what was replaced there is a gap.
-    assert not verify([replace(faint, copied=True)], y, like(1.0, asked), CONSTANTS)
+    assert not verify([replace(faint, n_copied=1)], y, like(1.0, asked), CONSTANTS)
     assert asked == [2]  # the proven group alone
 
 
@@ -130,7 +130,7 @@ def test_a_group_must_be_the_more_like_other_classes_the_less_it_weighs() -> Non
         assert not verify([group], y, like(0.99 * bar), CONSTANTS)
     # Copies are not asked, and a faint group need not be.
     asked: list[int] = []
-    copies = replace(group, copied=True)
+    copies = replace(group, n_copied=1)
     assert verify([copies], y, like(0.0, asked), CONSTANTS) == [copies]
     assert not verify([replace(group, score=0.99 * CONSTANTS.proof)], y, like(1, asked), CONSTANTS)
     assert not asked
@@ -214,7 +214,7 @@ def test_likeness_does_not_choose_among_the_groups_of_a_class() -> None:
 def test_likeness_is_asked_of_the_best_groups_of_a_class_until_one_is_proven() -> None:
     y, asked, weight = labels(30), [], 1.1 * CONSTANTS.proof
     groups = [make_proposal(0, list(range(size)), weight) for size in (10, 11, 12)]
-    copies = replace(groups[0], copied=True)
+    copies = replace(groups[0], n_copied=1)
     assert verify([*groups, copies], y, like(1.0, asked), CONSTANTS) == [copies]
     assert verify(groups, y, like(1.0, asked), CONSTANTS) == [groups[2]]
     assert asked == [12]
@@ -252,7 +252,7 @@ def test_with_two_classes_few_samples_must_weigh_more_as_well() -> None:
         assert bool(verify([group], y, like(1.0), CONSTANTS)) == believed
         assert not verify([group], y, like(0.1), CONSTANTS)
     # Copies are plain to see, however few.
-    copies = replace(make_proposal(0, [0, 1, 2], 1.01 * CONSTANTS.least_weight), copied=True)
+    copies = replace(make_proposal(0, [0, 1, 2], 1.01 * CONSTANTS.least_weight), n_copied=1)
     assert verify([copies], y, like(0.0), CONSTANTS) == [copies]
 
 
@@ -261,14 +261,14 @@ def test_with_two_classes_copies_may_be_most_of_their_class() -> None:
     group = replace(make_proposal(0, [0, 1, 2, 3, 4, 5], 2 * CONSTANTS.least_weight), debt=0.9)
     reading = Reading(EVEN[:6, :2])
     assert not confirm(P, [reading], y, [group], likeness=1.0)
-    assert confirm(P, [reading], y, [replace(group, copied=True)])
-    assert bearing_witness(replace(group, debt=0.4, copied=True), y) == 0
+    assert confirm(P, [reading], y, [replace(group, n_copied=1)])
+    assert bearing_witness(replace(group, debt=0.4, n_copied=1), y) == 0
 
 
 def test_proven_copies_come_before_other_groups_of_their_class() -> None:
     y, P = labels(), np.tile([0.5, 0.5, 0], (18, 1))
     wide = make_proposal(0, [0, 1, 2, 3], 9 * CONSTANTS.proof)
-    copies = replace(make_proposal(0, [0, 1], 2 * CONSTANTS.proof), copied=True)
+    copies = replace(make_proposal(0, [0, 1], 2 * CONSTANTS.proof), n_copied=1)
     readings = [Reading(EVEN[:4]), Reading(EVEN[:2])]
     (found,) = confirm(P, readings, y, [wide, copies])
     assert found.members is copies.members
@@ -290,7 +290,7 @@ def test_copies_by_chance_do_not_come_before_the_heavier_group_they_are_a_part_o
     first: int, n_members: int, weight: float, alike: float, found: str
 ) -> None:
     wide = make_proposal(0, list(range(first, first + n_members)), weight * CONSTANTS.proof)
-    copies = replace(make_proposal(0, [0, 1, 2, 3], 2 * CONSTANTS.proof), copied=True)
+    copies = replace(make_proposal(0, [0, 1, 2, 3], 2 * CONSTANTS.proof), n_copied=1)
     (kept,) = verify([copies, wide], labels(30), lambda _: alike, CONSTANTS)
     assert kept is (wide if found == "wide" else copies)
 
@@ -334,7 +334,7 @@ def test_a_faint_group_beside_a_sure_one_of_another_class_is_natural() -> None:
 def test_a_group_is_judged_by_its_agreement_in_full_and_its_cohesion_by_the_root() -> None:
     group = replace(make_proposal(0, [0, 1, 2, 3]), agreement=0.25, cohesion=0.04)
     assert group.turned(CONSTANTS) == pytest.approx(2.5)
-    assert replace(group, copied=True).turned(CONSTANTS) == pytest.approx(2.5**0.5)
+    assert replace(group, n_copied=1).turned(CONSTANTS) == pytest.approx(2.5**0.5)
     assert replace(group, cohesion=0.0).turned(CONSTANTS) == 0
     without = replace(CONSTANTS, without=frozenset({"agreement", "cohesion"}))
     assert group.turned(without) == 1
