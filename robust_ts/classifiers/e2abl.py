@@ -15,6 +15,7 @@ from robust_ts.classifiers._base import BaseNeuralClassifier, shares_parameters
 from robust_ts.classifiers._job import FitJob
 from robust_ts.classifiers._lesson import LearnedByAll, Lesson, class_means
 from robust_ts.defense.blocks import search
+from robust_ts.defense.common import EVERY_CLASS
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.evidence import Proposal
 from robust_ts.defense.features import Load, Views, views_of
@@ -23,7 +24,7 @@ from robust_ts.defense.likeness import likeness
 from robust_ts.defense.patterns import pattern_of
 from robust_ts.defense.propose import low_loss_groups, members_of, unsuspected
 from robust_ts.defense.recover import Recovery, agreeing, recover, suspicion_of
-from robust_ts.defense.verify import Reading, verify, weighed
+from robust_ts.defense.verify import Reading, verify, verify_common, weighed
 from robust_ts.inputs import is_padded, standardize, stretch_padded
 from robust_ts.networks import ShallowNetwork, TwoHeadNetwork
 from robust_ts.report import PoisonReport
@@ -117,7 +118,13 @@ class E2ABLClassifier(BaseNeuralClassifier):
         if self.isolation == "groups":
             taught = _taught_all(on_all, seeds[0])
             records += taught.records
-            proposals = _propose(on_all, taught, seeds[2], constants)
+            proposed = _propose(on_all, taught, seeds[2], constants)
+            proposals = [p for p in proposed if p.label != EVERY_CLASS]
+            for everywhere in (p for p in proposed if p.label == EVERY_CLASS):
+                found, scout = _asked_without_all(without, seeds[0], everywhere, constants)
+                records += scout.records
+                if found:
+                    return found, proposals, records
             lesson = Lesson.of(on_all, taught, proposals, seeds[2], constants)
             suspects = lesson.suspects(constants)
         else:
@@ -153,7 +160,7 @@ class _Found:
     Parameters
     ----------
     confirmed : sequence of Proposal
-        One group a class, each with all that belongs to it.
+        One group a class, each with all that belongs to it, or one of many classes.
     suspect : ndarray of bool of shape (n_samples,)
         Their members, but for those that come back.
     """
@@ -192,6 +199,31 @@ def _propose(
         return search(views, job.data.y, job.spec.n_classes, constants, seed, learned)
 
 
+def _trained_without(job: FitJob, seed: int, held: np.ndarray) -> Trainer:
+    """Train the scout without some samples."""
+    with isolated_rng(seed, job.device) as generator:
+        scout = job.main_trainer(generator, stage="scout")
+        scout.subset = torch.from_numpy(np.flatnonzero(~held)).to(job.device)
+        return scout.run()
+
+
+def _asked_without_all(
+    job: FitJob, seed: int, group: Proposal, constants: DefenseConstants
+) -> tuple[_Found | None, Trainer]:
+    """Train the scout without a group of many classes, and verify it; None where it is refuted."""
+    given, n = job.data.y, len(job.data.y)
+    held = members_of([group], n)
+    scout = _trained_without(job, seed, held)
+    own = given[group.members]
+    shift = pattern_of(job.data.X, group.members, own, class_means(job, ~held))
+    probabilities = _probabilities(scout, held)
+    moved = scout.ask(group.members, less=shift)
+    if not verify_common(group, probabilities[group.members], moved, own, constants):
+        return None, scout
+    suspect = held & ~agreeing(probabilities, given, held, constants)
+    return (_Found([group], suspect) if suspect.any() else None), scout
+
+
 def _asked_without(
     job: FitJob,
     seed: int,
@@ -205,10 +237,7 @@ def _asked_without(
     """
     given, n = job.data.y, len(job.data.y)
     held = members_of(suspects, n)
-    with isolated_rng(seed, job.device) as generator:
-        scout = job.main_trainer(generator, stage="scout")
-        scout.subset = torch.from_numpy(np.flatnonzero(~held)).to(job.device)
-        scout.run()
+    scout = _trained_without(job, seed, held)
     probabilities = _probabilities(scout, held)
     left = suspects if lesson is None else lesson.unlearned(scout, constants)
     means = class_means(job, ~held)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from robust_ts.defense.common import EVERY_CLASS
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.division import Learned, LearnedOfPart
 from robust_ts.defense.evidence import Proposal
@@ -55,7 +56,8 @@ def search(
     if len(proposed) == 1:
         return proposed[0]
     best = [list({p.label: p for p in reversed(block)}.values()) for block in proposed]
-    parts = [[p for block in best for p in block if p.label == k] for k in range(n_classes)]
+    every = (EVERY_CLASS, *range(n_classes))
+    parts = [[p for block in best for p in block if p.label == k] for k in every]
     return sorted((_joined(p) for p in parts if p), key=lambda p: -p.score)
 
 

@@ -12,8 +12,8 @@ VIEWS = ("raw", "smooth", "local", "global", "halves")
 STAGES = (
     *EVIDENCE,
     *("weights", *VIEWS, "refinement"),
-    *("copies", "embedding", "redraws", "transfer", "debt", "blends", "reading", "likeness"),
-    *("verify", "recover"),
+    *("copies", "common", "embedding", "redraws", "transfer", "debt", "blends"),
+    *("reading", "likeness", "verify", "recover"),
 )
 
 
@@ -92,6 +92,11 @@ class DefenseConstants:
         alone; with two, of one that weighs less than ``proof``, or that was drawn anew again and
         again. Fewer samples hide what kind they are (natural groups of 7 of 60, 9 of 45 and 6 of
         107 passed).
+    least_common : float, default=0.3
+        Least weight of a group whose members are of half of all classes or more: how well one
+        pattern tells it from the rest, times how far members of a class come from one other class,
+        times the square of what a network that never saw it contradicts. Natural groups reached
+        half of it.
     most_compared : int, default=64
         Most members of a group that are compared with samples of other classes: bounds the cost.
     beside : float, default=0.1
@@ -116,7 +121,8 @@ class DefenseConstants:
         what the networks say of a group (``"transfer"``, ``"debt"``, ``"reading"``), counts as 1;
         without ``"likeness"`` nothing is compared, and all groups have to reach ``proof``; without
         ``"weights"`` all views weigh the same; without ``"refinement"`` few classes are not split;
-        without ``"copies"`` equal values are not looked for; without ``"embedding"`` the network
+        without ``"copies"`` equal values are not looked for; without ``"common"`` one pattern in
+        many classes is not looked for; without ``"embedding"`` the network
         that was trained on everything adds no groups; without ``"redraws"`` and ``"blends"``, with
         two classes, groups are not drawn anew by what owes its label until that rests, and content
         is not taken for blended; without ``"verify"`` what is held out is believed to be poison;
@@ -150,6 +156,7 @@ class DefenseConstants:
     least_divisor: float = 0.05
     proof: float = 0.03
     least_compared: int = 10
+    least_common: float = 0.3
     most_compared: int = 64
     beside: float = 0.1
     recover_probability: float = 0.5

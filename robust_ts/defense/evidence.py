@@ -148,6 +148,12 @@ class Judge:
                 best = completed
         return best
 
+    def most_contradicted(self, groups: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the most contradicted group of at most half of the class, if there is one."""
+        largest = len(self.witnesses.models[0][0].rows[self.label]) // 2
+        told = [self._outlined(group) for group in groups if len(group) <= largest]
+        return [max(told, key=lambda p: p.contradiction).members] if told else []
+
     def _outlined(self, group: np.ndarray) -> Proposal:
         """Weigh the cheap evidence: the score is the highest that the group can reach."""
         witnesses, label, counted = self.witnesses, self.label, self.constants.factor

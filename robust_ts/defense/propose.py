@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from robust_ts.defense.candidates import candidates, of_right_size, two_means
+from robust_ts.defense.common import common_group
 from robust_ts.defense.constants import DefenseConstants
 from robust_ts.defense.copies import Copies, copied_groups
 from robust_ts.defense.division import Learned, divisions, redrawn
@@ -57,7 +58,8 @@ def propose(
     list of Proposal
         At most one a class; where a network is asked a few: what `divisions` gives, and what the
         samples that owe their label to the pattern of the likeliest settle on, with two classes of
-        all that are likely, again and again (`redrawn`).
+        all that are likely, again and again (`redrawn`). And one of many classes, of label
+        ``EVERY_CLASS``, where `common_group` finds it.
     """
     features = features_of(views, constants, seed)
     maps = list(features.maps.values())
@@ -65,8 +67,10 @@ def propose(
     n_parts = -(-constants.least_classes // (n_classes - 1))
     if "refinement" in constants.without:
         n_parts = 1
+    # With two classes there is but one source of either, which says nothing of poison in both.
+    in_common = n_classes > 2 and "common" not in constants.without
     shared = None
-    if n_parts == 1:
+    if n_parts == 1 or in_common:
         shared = Witnesses.of(maps, labels, n_classes, constants)
     copied: list[list[Copies]] = [[]] * n_classes
     if "copies" not in constants.without:
@@ -74,12 +78,14 @@ def propose(
     pure = n_classes == 2 and "redraws" not in constants.without
     asking = Lock()  # one class at a time asks the network
 
+    starts_in_common: list[np.ndarray] = []
+
     def of_class(label: int) -> list[Proposal]:
         rows = np.flatnonzero(labels == label)
         if len(rows) < 2 * constants.min_group:
             return []
         witnesses, column = shared, label
-        if witnesses is None:
+        if witnesses is None or n_parts > 1:
             everything = np.concatenate(whole, axis=1)
             refined, column = refined_labels(everything, labels, label, n_parts, seed), 0
             n_refined = int(refined.max()) + 1
@@ -89,7 +95,9 @@ def propose(
             side = two_means(points[rows])
             starts += [rows[side], rows[~side]]
         judge = Judge(witnesses, column, features.values, constants, seed)
-        best = judge.best_of(candidates(witnesses, column, starts, constants))
+        groups = candidates(witnesses, column, starts, constants)
+        best = judge.best_of(groups)
+        starts_in_common.extend(judge.most_contradicted(groups))
         copies = [judge.weigh(c.members, c.n_values) for c in copied[label]]
         found = [*([best] if best else []), *copies]
         if learned is None:
@@ -100,6 +108,9 @@ def propose(
 
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         proposals = list(chain.from_iterable(pool.map(of_class, range(n_classes))))
+    if shared is not None and in_common:
+        found = common_group(features.values, labels, shared, starts_in_common, constants)
+        proposals += [found] if found else []
     return sorted(proposals, key=lambda p: -p.score)
 
 

@@ -152,6 +152,41 @@ def _weight(
     return score * even * constants.factor("reading", shared) * odds**0.25
 
 
+def verify_common(
+    group: Proposal,
+    as_it_is: np.ndarray,
+    moved: np.ndarray,
+    given: np.ndarray,
+    constants: DefenseConstants,
+) -> bool:
+    """Tell whether a group of many classes is poison, to a network that never saw it.
+
+    Parameters
+    ----------
+    group : Proposal
+        From `robust_ts.defense.common.common_group`.
+    as_it_is : ndarray of shape (n_members, n_classes)
+        Scores of its members.
+    moved : ndarray of shape (n_members, n_classes)
+        The same without what sets its members apart from their own classes. Samples that are all
+        moved alike, such as those of another sensor, are then called what they are called.
+    given : ndarray of shape (n_members,)
+        Given labels of its members.
+    constants : DefenseConstants
+        Constants of the method.
+
+    Returns
+    -------
+    bool
+        Whether its score, times the square of how far more members are called another class than
+        their own, both ways, is ``constants.least_common`` or more.
+    """
+    if "verify" in constants.without:
+        return True
+    wrong = min(float((scores.argmax(axis=1) != given).mean()) for scores in (as_it_is, moved))
+    return group.score * max(0.0, 2 * wrong - 1) ** 2 >= constants.least_common
+
+
 def bearing_witness(proposal: Proposal, labels: np.ndarray) -> float:
     """Return how far single samples bear witness where there are two classes, 0 to 1.
 

@@ -360,3 +360,24 @@ def test_two_attackers_are_found_in_one_run():
         assert evaluate_backdoor(undefended, *one)["attack_success_rate"] >= 0.75
         assert evaluate_backdoor(ours, *one)["attack_success_rate"] <= 0.05
     assert (ours.report_.is_poisoned == both.poisoned.mask).mean() >= 0.97
+
+
+@pytest.mark.claim
+@pytest.mark.parametrize("trigger", ["blend", "noise"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_an_attack_on_every_class_is_found(trigger, seed, monkeypatch):
+    every = make_experiment("JapaneseVowels", trigger, mode="all-to-all", rate=0.2, seed=seed)
+
+    def outcome(classifier):
+        given = every.X_test, every.y_test, every.trigger
+        return evaluate_backdoor(classifier, *given, mode="all-to-all")
+
+    undefended, ours = fit(NeuralClassifier, every), fit(E2ABLClassifier, every)
+    before, after = outcome(undefended), outcome(ours)
+    assert before["attack_success_rate"] >= 0.15
+    assert after["attack_success_rate"] <= 0.03
+    assert after["clean_accuracy"] >= before["clean_accuracy"] + 0.01
+    assert (ours.report_.is_poisoned == every.poisoned.mask).mean() >= 0.98
+    blind = replace(DefenseConstants(), without=frozenset({"common"}))
+    monkeypatch.setattr(E2ABLClassifier, "_constants", blind)
+    assert outcome(fit(E2ABLClassifier, every))["attack_success_rate"] >= 0.15
