@@ -179,12 +179,12 @@ def verify_common(
     -------
     bool
         Whether its score, times the square of how far more members are called another class than
-        their own, both ways, is ``constants.least_common`` or more.
+        their own, on average of both ways, is ``constants.least_common`` or more.
     """
     if "verify" in constants.without:
         return True
-    wrong = min(float((scores.argmax(axis=1) != given).mean()) for scores in (as_it_is, moved))
-    return group.score * max(0.0, 2 * wrong - 1) ** 2 >= constants.least_common
+    wrong = np.mean([scores.argmax(axis=1) != given for scores in (as_it_is, moved)])
+    return bool(group.score * max(0.0, 2 * wrong - 1) ** 2 >= constants.least_common)
 
 
 def bearing_witness(proposal: Proposal, labels: np.ndarray) -> float:

@@ -103,7 +103,9 @@ def test_members_of_a_class_come_from_one_other(source, expected) -> None:
         (1.0, 1.0, 0.31, True),
         (1.0, 1.0, 0.29, False),
         (0.9, 0.9, 0.5, True),
-        (0.6, 1.0, 1.0, False),
+        (0.6, 0.8, 1.0, False),
+        # The trigger in place steers some of them.
+        (0.75, 1.0, 0.8, True),
         # Without what they share they are what they are called: of another sensor.
         (1.0, 0.1, 1.0, False),
     ],
