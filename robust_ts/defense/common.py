@@ -54,9 +54,10 @@ def common_group(
     -------
     Proposal or None
         Of label ``EVERY_CLASS``, with `common_cohesion` as cohesion, and that times `one_source` as
-        score: of the ridge strengths the one with which it is most. None where that is less than
-        ``constants.least_common``, where members are fewer than ``constants.least_compared``, or of
-        less than half of all classes.
+        score: the group with the highest score, of any ridge strength, halved or not; the last one
+        where it does not rest. None where that is less than ``constants.least_common``, or where on
+        the way members became fewer than ``constants.least_compared``, or of less than half of all
+        classes.
     """
     n_classes = witnesses.alone.shape[2]
     means = np.zeros((n_classes, values.shape[1]))
