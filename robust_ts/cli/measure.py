@@ -38,8 +38,8 @@ def add_commands(commands: Any) -> None:
         "-all-to-all, -clean-label, -two-targets, -one-channel, -sample-specific; its "
         "halves development and check; held-out; full-size; full (for a card); images, "
         "images-badnets, -unpoisoned, -rates, -clean-label, -all-to-all, -cifar10, -headline, "
-        "-card (both for a card); ablation, sensitivity; calibration; or speed, memory or "
-        "forecasting",
+        "-card (both for a card); ablation, sensitivity, sensitivity-common; calibration; or "
+        "speed, memory or forecasting",
     )
     bench.add_argument("--rows", help="results file, JSON lines (default: runs/GRID.jsonl)")
     bench.add_argument("--jobs", type=int, default=1, help="processes of one thread each")
@@ -118,6 +118,11 @@ def _bench(arguments: argparse.Namespace) -> None:
     rows = arguments.rows or f"runs/{arguments.grid}.jsonl"
     if not arguments.tables_only:
         run_grid(grid, rows, n_jobs=arguments.jobs)
+    if not benchmark.rows_of(grid, rows):
+        raise ValueError(
+            f"There are no rows of {arguments.grid!r} in {rows}. Leave --tables-only out to run "
+            "them, or name another file by --rows."
+        )
     print(show(grid, rows))
 
 

@@ -112,6 +112,7 @@ class Judge:
         self.constants, self.seed = constants, seed
         self.usual = max(witnesses.usual_agreement(label), constants.least_divisor)
         self.mixture = Mixture(witnesses.models[0], label, witnesses.weights)
+        self._known: dict[bytes, Proposal] = {}
 
     def weigh(self, group: np.ndarray, n_copied: int = 0) -> Proposal:
         """Weigh the evidence that a group is poison.
@@ -155,7 +156,13 @@ class Judge:
         return [max(told, key=lambda p: p.contradiction).members] if told else []
 
     def _outlined(self, group: np.ndarray) -> Proposal:
-        """Weigh the cheap evidence: the score is the highest that the group can reach."""
+        """Weigh the cheap evidence, once: the score is the highest that the group can reach."""
+        key = group.tobytes()
+        if key not in self._known:
+            self._known[key] = self._outline(group)
+        return self._known[key]
+
+    def _outline(self, group: np.ndarray) -> Proposal:
         witnesses, label, counted = self.witnesses, self.label, self.constants.factor
         model = witnesses.models[0][0]
         inside = model.inside(label, group)

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.linalg.lapack import dpotrf, dtrtri, dtrtrs
 
 _MANY = 4  # samples of a class, over the features
+_KEPT = 16  # small classes of a model in memory, so that asking all in turn costs little
 
 
 def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -92,7 +93,7 @@ class LeaveGroupOut:
         self._weights = np.array([self._weight(len(r)) for r in self.rows])
         self._total = sum(w * g for w, g in zip(self._weights, self._grams, strict=True))
         self._total = self._total + strength * len(labels) / 10 * np.eye(features.shape[1])
-        self._kept = local()  # what each thread needs of the class that it is at
+        self._kept = local()  # what each thread needs of the classes that it is at
 
     def _weight(self, size: int) -> float:
         return len(self.labels) / (self.n_classes * max(size, 1))
@@ -160,14 +161,17 @@ class LeaveGroupOut:
         return inside
 
     def _of_class(self, label: int) -> "_OneClass":
-        """Give what scores of one class need; kept for the next group of it."""
-        kept: tuple[int, _OneClass] | None = getattr(self._kept, "own", None)
-        if kept is None or kept[0] != label:
+        """Give what scores of one class need; kept for the next group of it, or of others."""
+        kept: dict[int, _OneClass] = self._kept.__dict__.setdefault("classes", {})
+        if label not in kept:
             points = self.features[self.rows[label]]
             others = self._total - self._weights[label] * self._grams[label]
             own = _OneClass(points, self._sums * self._weights, others)
-            kept = self._kept.own = label, own.reduced() if len(points) < len(others) else own
-        return kept[1]
+            small = len(points) < len(others)
+            while len(kept) >= (_KEPT if small else 1):
+                kept.pop(next(iter(kept)))
+            kept[label] = own.reduced() if small else own
+        return kept[label]
 
 
 class _OneClass:

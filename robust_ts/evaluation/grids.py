@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from robust_ts.evaluation.benchmark import DEFENSES, GRID_TRIGGERS, Grid
-from robust_ts.evaluation.variants import ABLATION, SENSITIVITY
+from robust_ts.evaluation.variants import ABLATION, SENSITIVITY, SENSITIVITY_COMMON
 
 #: Small networks, one setting for each backbone.
 SMALL: dict[str, dict[str, Any]] = {
@@ -158,10 +158,18 @@ _STUDY = Grid(
     settings={"cnn": {**SMALL["cnn"], "epochs": 40}},
 )
 
-#: The method with each stage left out, and with each constant halved and doubled.
+#: The method with each stage left out, and with each constant halved and doubled; the one that
+#: only attacks on every class come to with those.
 STUDY_GRIDS: dict[str, Grid] = {
     "ablation": replace(_STUDY, defenses=("undefended", *ABLATION)),
     "sensitivity": replace(_STUDY, defenses=("undefended", *SENSITIVITY)),
+    "sensitivity-common": Grid(
+        _SOME_SETS,
+        triggers=("patch", "noise"),
+        rates=(0.0, 0.1),
+        modes=("all-to-all",),
+        **{**_SMALL_NETWORKS, "defenses": ("undefended", *SENSITIVITY_COMMON)},
+    ),
 }
 
 GRIDS: dict[str, Grid] = {**SERIES_GRIDS, **IMAGE_GRIDS}

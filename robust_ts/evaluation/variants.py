@@ -11,23 +11,19 @@ VARIANT = "e2abl["
 #: The method as it is, and without each of its stages.
 ABLATION = ("e2abl", *(f"{VARIANT}without={stage}]" for stage in STAGES))
 
-#: Constants whose effect is measured.
+#: Constants whose effect is measured: all but those that bound the cost of large sets, fill the
+#: ledger, or scale the suspicion of what is not poison. ``least_common`` has a grid of its own.
 _MOVED = (
     *("n_landmarks", "ridge", "least_classes", "min_group", "nats"),
-    *(
-        "alarm",
-        "least_weight",
-        "least_share",
-        "least_spread",
-        "verify_share",
-        "proof",
-        "least_compared",
-        "beside",
-        "recover_probability",
-        "recover_every",
-    ),
+    *("max_steps", "max_share", "same_group", "projection", "least_divisor"),
+    *("scout_filters", "scout_rate", "verify_share"),
+    *("alarm", "least_weight", "least_share", "least_spread", "proof", "least_compared"),
+    *("most_compared", "beside", "recover_probability", "recover_every"),
 )
-_SHARES = ("least_share", "least_spread", "verify_share", "recover_probability")
+_SHARES = (
+    *("max_share", "same_group", "least_share", "least_spread", "least_common"),
+    *("verify_share", "recover_probability"),
+)
 
 
 def neighbors(name: str) -> tuple[str, ...]:
@@ -60,6 +56,9 @@ def neighbors(name: str) -> tuple[str, ...]:
 
 #: The method as it is, and each of these constants moved down and up.
 SENSITIVITY = ("e2abl", *(v for name in _MOVED for v in neighbors(name)))
+
+#: The same of the one that only attacks on every class come to.
+SENSITIVITY_COMMON = ("e2abl", *neighbors("least_common"))
 
 
 def variant_constants(name: str) -> DefenseConstants:
@@ -101,7 +100,7 @@ def variant_constants(name: str) -> DefenseConstants:
                 f"{', '.join(known)}."
             )
         value, parts = getattr(constants, constant), text.split("/")
-        moved: Any = map(float, parts) if isinstance(value, tuple) else parts
+        moved: Any = map(type(value[0]), parts) if isinstance(value, tuple) else parts
         single = isinstance(value, (int, float))
         constants = replace(constants, **{constant: type(value)(text if single else moved)})
     return constants

@@ -87,3 +87,15 @@ def test_threads_that_ask_about_different_classes_do_not_disturb_each_other(
     with ThreadPoolExecutor(3) as pool:
         for label, scores in enumerate(pool.map(ask, range(3))):
             np.testing.assert_allclose(scores, expected[label])
+
+
+@pytest.mark.parametrize("size", [3, 20])  # fewer samples a class than features, or more
+def test_scores_do_not_depend_on_which_classes_were_asked_before(size: int) -> None:
+    rng, n_classes = np.random.default_rng(5), 20  # more than are kept
+    labels = np.arange(n_classes * size) % n_classes
+    features = rng.normal(size=(len(labels), 6))
+    model = LeaveGroupOut(features, labels, n_classes, 0.1)
+    for label in [*range(n_classes), *range(n_classes)[::-1]]:
+        group = np.flatnonzero(labels == label)[:2]
+        alone = LeaveGroupOut(features, labels, n_classes, 0.1).scores(label, group)
+        np.testing.assert_array_equal(model.scores(label, group), alone)

@@ -51,5 +51,5 @@ def test_command_keeps_every_sample_and_prints_the_table(tmp_path, monkeypatch, 
     clean, attacked = read_rows(path)
     assert len(attacked["suspicion"]) == attacked["n_train"]
     assert len(attacked["poisoned"]) == attacked["n_poisoned"] > 0 == len(clean["poisoned"])
-    assert cli.main(["bench", "calibration", "--rows", str(tmp_path / "0"), "--tables-only"]) == 0
-    assert "No rows." in capsys.readouterr().out
+    assert cli.main(["bench", "calibration", "--rows", str(tmp_path / "0"), "--tables-only"]) != 0
+    assert "no rows of 'calibration'" in capsys.readouterr().err

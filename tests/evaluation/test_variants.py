@@ -66,7 +66,7 @@ def test_variant_is_the_estimator_with_other_constants():
 @pytest.mark.parametrize("name", STUDY_GRIDS)
 def test_every_variant_of_a_study_can_be_read(name):
     methods = [v for v in STUDY_GRIDS[name].defenses if v != "undefended"]
-    assert len({variant_constants(v) for v in methods}) == len(methods) > 5
+    assert len({variant_constants(v) for v in methods}) == len(methods) >= 3
 
 
 def test_a_study_prints_a_line_for_each_variant(tmp_path, monkeypatch, capsys):

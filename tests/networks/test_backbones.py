@@ -233,6 +233,19 @@ def test_weights_are_stored_channels_last():
     assert conv.is_contiguous(memory_format=torch.channels_last)
 
 
+@pytest.mark.parametrize("kernel", [(1, 1), (1, 8), (3, 3)])
+def test_one_channel_is_convolved_as_any_but_in_the_fast_layout(kernel):
+    conv = SameConv(1, 4, kernel)
+    x = torch.randn(3, 1, 9, 11)
+    expected = nn.functional.conv2d(x, conv.conv.weight, padding="same")
+    out = conv(x)
+    torch.testing.assert_close(out, expected)
+    assert out.is_contiguous(memory_format=torch.channels_last)
+    pull = torch.randn_like(out)
+    (ours,), (theirs,) = (torch.autograd.grad(y, [conv.conv.weight], pull) for y in (out, expected))
+    torch.testing.assert_close(ours, theirs)
+
+
 @pytest.mark.parametrize("space", [(1, 9), (4, 6)])
 def test_gradients_of_the_last_feature_map_are_channels_last(space):
     head = GlobalAverageHead(3, 2)
