@@ -68,6 +68,15 @@ class LearnedByAll:
         inside = np.isin(rows, group)
         return max(answers, key=lambda owing: debt(owing, inside))
 
+    def debt_of_all(self, group: Proposal) -> float:
+        """Tell how far a group of many classes, and only it, owes its labels to what it shares."""
+        X, given = self.job.data.X, self.job.data.y
+        rows = np.arange(len(given))
+        pattern = pattern_of(X, group.members, group.sources, self.means)
+        less, more = (softmax(self.trainer.ask(rows, less=p), axis=1) for p in (pattern, -pattern))
+        owing = bearers(less, more, given, self.constants)
+        return debt(owing, np.isin(rows, group.members))
+
     def owing_copies(self, label: int, group: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Tell the same of a group of copies: with what other samples hold where they agree.
 

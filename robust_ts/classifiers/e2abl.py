@@ -24,7 +24,7 @@ from robust_ts.defense.likeness import likeness
 from robust_ts.defense.patterns import pattern_of
 from robust_ts.defense.propose import low_loss_groups, members_of, unsuspected
 from robust_ts.defense.recover import Recovery, agreeing, recover, suspicion_of
-from robust_ts.defense.verify import Reading, verify, verify_common, weighed
+from robust_ts.defense.verify import Reading, common_weight, verify, verify_common, weighed
 from robust_ts.inputs import is_padded, standardize, stretch_padded
 from robust_ts.networks import ShallowNetwork, TwoHeadNetwork
 from robust_ts.report import PoisonReport
@@ -121,7 +121,12 @@ class E2ABLClassifier(BaseNeuralClassifier):
             proposed = _propose(on_all, taught, seeds[2], constants)
             proposals = [p for p in proposed if p.label != EVERY_CLASS]
             for everywhere in (p for p in proposed if p.label == EVERY_CLASS):
-                found, scout = _asked_without_all(without, seeds[0], everywhere, constants)
+                held = members_of([everywhere], len(job.data.y))
+                learned = LearnedByAll(on_all, taught, class_means(job, ~held), constants, seeds[2])
+                group = replace(everywhere, debt=learned.debt_of_all(everywhere))
+                if common_weight(group, constants) < constants.least_common:
+                    continue
+                found, scout = _asked_without_all(without, seeds[0], group, constants)
                 records += scout.records
                 if found:
                     return found, proposals, records

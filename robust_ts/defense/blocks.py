@@ -79,7 +79,7 @@ def _placed(proposal: Proposal, rows: np.ndarray) -> Proposal:
 
 def _joined(parts: Sequence[Proposal]) -> Proposal:
     """Make one group of those of several blocks, with their mean evidence."""
-    groups = ("members", "bearing")
+    groups = ("members", "bearing", "sources")
     joined: dict[str, Any] = {
         name: np.sort(np.concatenate([getattr(p, name) for p in parts])) for name in groups
     }

@@ -6,7 +6,7 @@ has in common with the poison of all other classes gives it away: the trigger.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -55,9 +55,8 @@ def common_group(
     Proposal or None
         Of label ``EVERY_CLASS``, with `common_cohesion` as cohesion, and that times `one_source` as
         score: the group with the highest score, of any ridge strength, halved or not; the last one
-        where it does not rest. None where that is less than ``constants.least_common``, or where on
-        the way members became fewer than ``constants.least_compared``, or of less than half of all
-        classes.
+        where it does not rest. None where that is less than ``constants.least_common``, or where
+        members become fewer than ``constants.least_compared``, or of less than half of all classes.
     """
     n_classes = witnesses.alone.shape[2]
     means = np.zeros((n_classes, values.shape[1]))
@@ -70,7 +69,7 @@ def common_group(
 
     def settled(strength: float, halved: bool) -> Proposal | None:
         inside = start
-        for _ in range(_STEPS):
+        for step in range(_STEPS + 1):
             members = np.flatnonzero(inside)
             n_within = len(np.unique(labels[members]))
             if len(members) < constants.least_compared or 2 * n_within < n_classes:
@@ -81,13 +80,13 @@ def common_group(
             scores = common_scores(contents, labels, inside, n_classes, strength)
             bar = _halfway(scores[doubted]) if halved else 0.0
             bearing = doubted & (scores > max(0.0, bar))
-            if np.array_equal(bearing, inside):
+            if step == _STEPS or np.array_equal(bearing, inside):
                 break
             inside = bearing
-        members = np.flatnonzero(inside)
         cohesion = common_cohesion(scores, labels, inside)
         score = cohesion * one_source(source, labels, inside)
-        return Proposal(EVERY_CLASS, members, 1.0, 1.0, 1.0, 1.0, cohesion, score)
+        found = Proposal(EVERY_CLASS, members, 1.0, 1.0, 1.0, 1.0, cohesion, score)
+        return replace(found, sources=source[members])
 
     # Halving clears up what is half natural, and takes half of what is pure.
     ways = product(constants.ridge, (False, True))

@@ -72,7 +72,8 @@ class DefenseConstants:
         of series of unequal length, or a warp.
     least_spread : float, default=0.1
         What the spread of contents counts at least: a network that has trained for a few steps only
-        calls everything one class.
+        calls everything one class. And what a pattern of many classes counts at least that no label
+        is owed to.
     least_divisor : float, default=0.05
         What agreement and contradiction count at least where something is divided by them: so
         little says nothing.
@@ -92,11 +93,11 @@ class DefenseConstants:
         alone; with two, of one that weighs less than ``proof``, or that was drawn anew again and
         again. Fewer samples hide what kind they are (natural groups of 7 of 60, 9 of 45 and 6 of
         107 passed).
-    least_common : float, default=0.3
+    least_common : float, default=0.15
         Least weight of a group whose members are of half of all classes or more: how well one
         pattern tells it from the rest, times how far members of a class come from one other class,
-        times the square of what a network that never saw it contradicts. Natural groups reached
-        two thirds of it.
+        times the root of how far it owes its labels to the pattern, times the square of what a
+        network that never saw it contradicts. Natural groups reached three quarters of it.
     most_compared : int, default=64
         Most members of a group that are compared with samples of other classes: bounds the cost.
     beside : float, default=0.1
@@ -156,7 +157,7 @@ class DefenseConstants:
     least_divisor: float = 0.05
     proof: float = 0.03
     least_compared: int = 10
-    least_common: float = 0.3
+    least_common: float = 0.15
     most_compared: int = 64
     beside: float = 0.1
     recover_probability: float = 0.5

@@ -45,6 +45,9 @@ class Proposal:
         Samples of the class that owe their label to the pattern, so a network said that saw them.
         If the group is confirmed they are of it, and do not come back where another network agrees
         with the label.
+    sources : ndarray of int
+        Of a group of many classes: those that the members come from, so the rest of the data say;
+        in any order.
     """
 
     label: int
@@ -58,6 +61,7 @@ class Proposal:
     n_copied: int = 0
     debt: float = 1.0
     bearing: np.ndarray = field(default_factory=lambda: np.array([], dtype=int))
+    sources: np.ndarray = field(default_factory=lambda: np.array([], dtype=int))
 
     @property
     def copied(self) -> bool:

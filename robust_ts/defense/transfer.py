@@ -22,17 +22,17 @@ def steered_share(answers: np.ndarray, label: int) -> float:
 
 
 def bearers(
-    less: np.ndarray, more: np.ndarray, label: int, constants: DefenseConstants
+    less: np.ndarray, more: np.ndarray, label: int | np.ndarray, constants: DefenseConstants
 ) -> np.ndarray:
-    """Tell which samples of a class owe their label to a pattern.
+    """Tell which samples owe their label to a pattern.
 
     Parameters
     ----------
     less, more : ndarray of shape (n_samples, n_classes)
         Probabilities when the pattern is taken from them, and when it is added once more (of
         copies, with what other samples hold in its place, and as they are).
-    label : int
-        The class.
+    label : int, or ndarray of int of shape (n_samples,)
+        The class, or that of each sample.
     constants : DefenseConstants
         Constants of the method.
 
@@ -42,7 +42,8 @@ def bearers(
         Samples that become another class for sure without the pattern, and are of their own with
         twice as much of it: a hard sample leaves its class as well, but whichever way it is moved.
     """
-    other = np.delete(less, label, axis=1).max(axis=1)
+    own = np.arange(less.shape[1]) == np.reshape(label, (-1, 1))
+    other = np.where(own, -np.inf, less).max(axis=1)
     return (other >= constants.recover_probability) & (more.argmax(axis=1) == label)
 
 

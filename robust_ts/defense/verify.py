@@ -152,6 +152,16 @@ def _weight(
     return score * even * constants.factor("reading", shared) * odds**0.25
 
 
+def common_weight(group: Proposal, constants: DefenseConstants) -> float:
+    """Weigh a group of many classes by its score, and by how far it owes its labels to its pattern.
+
+    That counts by its root, and a little at least: of few poisoned samples a class a network learns
+    less than a trigger that works on any sample.
+    """
+    owed = constants.factor("debt", max(constants.least_spread, 2 * group.debt - 1))
+    return float(group.score * np.sqrt(owed))
+
+
 def verify_common(
     group: Proposal,
     as_it_is: np.ndarray,
@@ -164,7 +174,7 @@ def verify_common(
     Parameters
     ----------
     group : Proposal
-        From `robust_ts.defense.common.common_group`.
+        From `robust_ts.defense.common.common_group`, with its debt.
     as_it_is : ndarray of shape (n_members, n_classes)
         Scores of its members.
     moved : ndarray of shape (n_members, n_classes)
@@ -178,13 +188,14 @@ def verify_common(
     Returns
     -------
     bool
-        Whether its score, times the square of how far more members are called another class than
+        Whether its weight, times the square of how far more members are called another class than
         their own, on average of both ways, is ``constants.least_common`` or more.
     """
     if "verify" in constants.without:
         return True
     wrong = np.mean([scores.argmax(axis=1) != given for scores in (as_it_is, moved)])
-    return bool(group.score * max(0.0, 2 * wrong - 1) ** 2 >= constants.least_common)
+    weight = common_weight(group, constants) * max(0.0, 2 * wrong - 1) ** 2
+    return bool(weight >= constants.least_common)
 
 
 def bearing_witness(proposal: Proposal, labels: np.ndarray) -> float:

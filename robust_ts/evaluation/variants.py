@@ -21,7 +21,7 @@ _MOVED = (
     *("most_compared", "beside", "recover_probability", "recover_every"),
 )
 _SHARES = (
-    *("max_share", "same_group", "least_share", "least_spread", "least_common"),
+    *("max_share", "same_group", "least_share", "least_spread"),
     *("verify_share", "recover_probability"),
 )
 

@@ -241,3 +241,24 @@ def test_with_two_classes_content_may_be_blended(n_classes, without, owing):
     answers = learned.owing(0, group, own)
     assert answers[inside].mean() == owing
     assert not answers[~inside].any()
+
+
+@pytest.mark.parametrize(("learned_trigger", "debt"), [(True, 1.0), (False, 0.5)])
+def test_a_network_owes_labels_to_a_trigger_or_knows_them_by_heart(learned_trigger, debt):
+    y = np.arange(60) % 3
+    X = np.repeat(3.0 * y, 8).reshape(60, 1, 8).astype("f4")
+    group, given = np.arange(9), y.copy()
+    X[group, :, :2] += 4
+    given[group] = (y[group] + 1) % 3
+
+    def ask(rows, less):
+        x = (X[rows] - less)[:, 0]
+        content = np.clip(np.round(x[:, 2:].mean(axis=1) / 3), 0, 2).astype(int)
+        moved = x[:, :2].mean(axis=1) - x[:, 2:].mean(axis=1) > 2
+        return 9 * np.eye(3)[(content + moved) % 3 if learned_trigger else given[rows]]
+
+    means = np.stack([X[(y == k) & (np.arange(60) > 8)].mean(axis=0) for k in range(3)])
+    job = SimpleNamespace(data=SimpleNamespace(X=X, y=given))
+    learned = LearnedByAll(job, SimpleNamespace(ask=ask), means, DefenseConstants(), 0)
+    everywhere = replace(make_proposal(-1, group.tolist()), sources=y[group])
+    assert learned.debt_of_all(everywhere) == debt

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from robust_ts.defense.common import (
 )
 from robust_ts.defense.evidence import Proposal
 from robust_ts.defense.propose import propose
-from robust_ts.defense.verify import verify_common
+from robust_ts.defense.verify import common_weight, verify_common
 from robust_ts.defense.views import feature_views
 from tests.defense._groups import CONSTANTS, N_CLASSES, clean_series, poisoned_series
 from tests.defense.test_constants import leaving_out
@@ -100,10 +102,10 @@ def test_members_of_a_class_come_from_one_other(source, expected) -> None:
 @pytest.mark.parametrize(
     ("as_it_is", "moved", "score", "poison"),
     [
-        (1.0, 1.0, 0.31, True),
-        (1.0, 1.0, 0.29, False),
-        (0.9, 0.9, 0.5, True),
-        (0.6, 0.8, 1.0, False),
+        (1.0, 1.0, 0.16, True),
+        (1.0, 1.0, 0.14, False),
+        (0.9, 0.9, 0.25, True),
+        (0.6, 0.7, 1.0, False),
         # The trigger in place steers some of them.
         (0.75, 1.0, 0.8, True),
         # Without what they share they are what they are called: of another sensor.
@@ -123,3 +125,22 @@ def test_a_network_that_never_saw_them_calls_them_another_class(
     args = group, answers(as_it_is), answers(moved), given
     assert verify_common(*args, CONSTANTS) == poison
     assert verify_common(*args, leaving_out("verify"))
+    # As hard samples do, that owe their labels to nothing they share.
+    none_owed = replace(group, score=0.45, debt=0.5), *args[1:]
+    assert not verify_common(*none_owed, CONSTANTS)
+
+
+def test_what_is_owed_to_a_pattern_counts_by_its_root_and_a_little_at_least() -> None:
+    group = Proposal(EVERY_CLASS, np.arange(20), 1.0, 1.0, 1.0, 1.0, 1.0, 0.8)
+    by_debt = {d: common_weight(replace(group, debt=d), CONSTANTS) for d in (0.4, 0.5, 0.75, 1.0)}
+    least = 0.8 * CONSTANTS.least_spread**0.5
+    assert by_debt == pytest.approx({0.4: least, 0.5: least, 0.75: 0.8 * 0.5**0.5, 1.0: 0.8})
+    assert common_weight(replace(group, debt=0.5), leaving_out("debt")) == pytest.approx(0.8)
+
+
+def test_where_the_members_come_from_is_kept() -> None:
+    X, y, _ = all_to_all()
+    group = found(X, y)
+    assert group is not None
+    right = (y[group.members] - 1) % N_CLASSES
+    assert (group.sources == right).mean() >= 0.9
