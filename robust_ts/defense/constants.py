@@ -97,7 +97,7 @@ class DefenseConstants:
         Least weight of a group whose members are of half of all classes or more: how well one
         pattern tells it from the rest, times how far members of a class come from one other class,
         times the root of how far it owes its labels to the pattern, times the square of what a
-        network that never saw it contradicts. Natural groups reached three quarters of it.
+        network that never saw it contradicts. Natural groups reached 0.13.
     most_compared : int, default=64
         Most members of a group that are compared with samples of other classes: bounds the cost.
     beside : float, default=0.1
