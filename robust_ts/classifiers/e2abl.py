@@ -121,13 +121,10 @@ class E2ABLClassifier(BaseNeuralClassifier):
             proposed = _propose(on_all, taught, seeds[2], constants)
             proposals = [p for p in proposed if p.label != EVERY_CLASS]
             for everywhere in (p for p in proposed if p.label == EVERY_CLASS):
-                held = members_of([everywhere], len(job.data.y))
-                learned = LearnedByAll(on_all, taught, class_means(job, ~held), constants, seeds[2])
-                group = replace(everywhere, debt=learned.debt_of_all(everywhere))
-                if common_weight(group, constants) < constants.least_common:
-                    continue
-                found, scout = _asked_without_all(without, seeds[0], group, constants)
-                records += scout.records
+                means = class_means(job, ~members_of([everywhere], len(job.data.y)))
+                learned = LearnedByAll(on_all, taught, means, constants, seeds[2])
+                found, more = _asked_without_all(without, seeds[0], everywhere, learned, constants)
+                records += more
                 if found:
                     return found, proposals, records
             lesson = Lesson.of(on_all, taught, proposals, seeds[2], constants)
@@ -213,20 +210,26 @@ def _trained_without(job: FitJob, seed: int, held: np.ndarray) -> Trainer:
 
 
 def _asked_without_all(
-    job: FitJob, seed: int, group: Proposal, constants: DefenseConstants
-) -> tuple[_Found | None, Trainer]:
-    """Train the scout without a group of many classes, and verify it; None where it is refuted."""
+    job: FitJob, seed: int, group: Proposal, learned: LearnedByAll, constants: DefenseConstants
+) -> tuple[_Found | None, list[dict[str, Any]]]:
+    """Verify a group of many classes by a scout trained without it; None where it is refuted.
+
+    The second is the history of that scout, which is not trained where too little is owed.
+    """
+    group = replace(group, debt=learned.debt_of_all(group))
+    if common_weight(group, constants) < constants.least_common:
+        return None, []
     given, n = job.data.y, len(job.data.y)
     held = members_of([group], n)
     scout = _trained_without(job, seed, held)
     own = given[group.members]
-    shift = pattern_of(job.data.X, group.members, own, class_means(job, ~held))
+    shift = pattern_of(job.data.X, group.members, own, learned.means)
     probabilities = _probabilities(scout, held)
     moved = scout.ask(group.members, less=shift)
     if not verify_common(group, probabilities[group.members], moved, own, constants):
-        return None, scout
+        return None, scout.records
     suspect = held & ~agreeing(probabilities, given, held, constants)
-    return (_Found([group], suspect) if suspect.any() else None), scout
+    return (_Found([group], suspect) if suspect.any() else None), scout.records
 
 
 def _asked_without(
