@@ -2,12 +2,13 @@
 
 from functools import cached_property
 from threading import local
+from typing import Any
 
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dtrtri, dtrtrs
 
 _MANY = 4  # samples of a class, over the features
-_KEPT = 16  # small classes of a model in memory, so that asking all in turn costs little
+_KEPT = 16  # classes of a model in memory, so that asking all in turn costs little
 
 
 def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -113,12 +114,11 @@ class LeaveGroupOut:
 
     def leave_one_out(self) -> np.ndarray:
         """Score every sample by the classifier without it; of shape (n_samples, n_classes)."""
-        weights = self._weights[self.labels]
-        solved, points = halves(self._total.copy(), self._sums * self._weights, self.features)
-        leverage = (weights * (points**2).sum(axis=0))[:, None]
-        own = np.eye(self.n_classes)[self.labels]
-        scores: np.ndarray = (points.T @ solved - leverage * own) / np.maximum(1 - leverage, 1e-3)
-        return scores
+        inverse = _inverse_factor(self._total)
+        points = self.features @ inverse.T
+        scores: np.ndarray = points @ (inverse @ (self._sums * self._weights))
+        leverage = self._weights[self.labels] * (points**2).sum(axis=1)
+        return _alone(scores, leverage, (np.arange(len(scores)), self.labels))
 
     def scores(self, label: int, group: np.ndarray) -> np.ndarray:
         """Score the samples of one class by the classifier without ``group``.
@@ -138,21 +138,14 @@ class LeaveGroupOut:
         ndarray of shape (n_samples_of_class, n_classes)
             Scores in the order of ``rows[label]``.
         """
-        own = self._of_class(label)
         inside = self.inside(label, group)
-        weight = self._weight(len(inside) - len(group))
-        left = own.points[inside]
-        target = own.target.copy()
-        target[:, label] = weight * (own.total - left.sum(axis=0))
-        gram = own.others + weight * (own.gram - left.T @ left)
-        solved, points = halves(gram, target, own.points)
-        raw = points.T @ solved
-        leverage = weight * (points**2).sum(axis=0)
-        alone = raw.copy()
-        alone[:, label] -= leverage
-        alone /= np.maximum(1 - leverage, 1e-3)[:, None]
-        alone[inside] = raw[inside]
-        return alone
+        scores, leverage = self._of_class(label).fitted(
+            label, inside, self._weight(len(inside) - len(group))
+        )
+        together = scores[inside]
+        scores = _alone(scores, leverage, (slice(None), label))
+        scores[inside] = together
+        return scores
 
     def inside(self, label: int, group: np.ndarray) -> np.ndarray:
         """Tell which of ``rows[label]`` belong to a group of that class."""
@@ -164,18 +157,19 @@ class LeaveGroupOut:
         """Give what scores of one class need; kept for the next group of it, or of others."""
         kept: dict[int, _OneClass] = self._kept.__dict__.setdefault("classes", {})
         if label not in kept:
-            points = self.features[self.rows[label]]
-            others = self._total - self._weights[label] * self._grams[label]
-            own = _OneClass(points, self._sums * self._weights, others)
-            small = len(points) < len(others)
-            while len(kept) >= (_KEPT if small else 1):
+            while len(kept) >= _KEPT:
                 kept.pop(next(iter(kept)))
-            kept[label] = own.reduced() if small else own
+            others = self._total - self._weights[label] * self._grams[label]
+            points, target = self.features[self.rows[label]], self._sums * self._weights
+            kept[label] = _OneClass(points, target, others)
         return kept[label]
 
 
 class _OneClass:
     """The samples of one class beside what the others say.
+
+    In the axes in which the Gram matrix of the others is the identity and that of the class is
+    diagonal, what a group takes from it, or what is left, has as few dimensions as samples.
 
     Parameters
     ----------
@@ -188,31 +182,102 @@ class _OneClass:
     """
 
     def __init__(self, points: np.ndarray, target: np.ndarray, others: np.ndarray) -> None:
-        self.points, self.target, self.others = points, target, others
-        self.total, self.gram = points.sum(axis=0), points.T @ points
+        # LAPACK is called directly: on matrices this small, checks take longer than the solves.
+        both = np.concatenate([points.T, target], axis=1)
+        turned = dtrtrs(_factor(others), both, lower=True)[0]
+        left, spread, axes = np.linalg.svd(turned[:, : len(points)].T, full_matrices=False)
+        self.points, self.gram = left * spread, spread**2
+        self.target, self.total = axes @ turned[:, len(points) :], self.points.sum(axis=0)
+        # Products with many samples in single precision: twice as fast, and nothing is inverted.
+        is_many = len(points) > _MANY * len(others)
+        self._many = self.points.astype(np.float32) if is_many else self.points
+        self._squares = self._many**2
 
-    def reduced(self) -> "_OneClass":
-        """Give the same in as many dimensions as the class has samples: its span is no wider."""
-        solved, points = halves(self.others, self.target, self.points)
-        basis, corner = np.linalg.qr(points)
-        target = basis.T @ solved
-        return _OneClass(np.ascontiguousarray(corner.T), target, np.eye(len(target)))
+    def fitted(
+        self, label: int, inside: np.ndarray, weight: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return what a ridge without some samples says of all, and the leverage of each.
+
+        Parameters
+        ----------
+        label : int
+            The class.
+        inside : ndarray of bool of shape (n_of_class,)
+            The samples to do without.
+        weight : float
+            Weight of each of the rest.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_of_class, n_classes)
+        leverage : ndarray of shape (n_of_class,)
+            Of each sample as if it were of the rest.
+        """
+        goes = 2 * inside.sum() <= len(inside)
+        few = self.points[inside if goes else ~inside]
+        total = few.sum(axis=0)
+        target = self.target.copy()
+        target[:, label] = weight * (self.total - total if goes else total)
+        base, sign, half = self._inverse(few, goes, weight)
+        solved = base[:, None] * target + sign * (half.T @ (half @ target))
+        kind = self._many.dtype
+        base, half, solved = (part.astype(kind, copy=False) for part in (base, half, solved))
+        halves = self._many @ half.T
+        leverage = self._squares @ base + sign * np.einsum("ij,ij->i", halves, halves)
+        scores = self._many @ solved
+        return scores.astype(float, copy=False), weight * leverage.astype(float, copy=False)
+
+    def _inverse(
+        self, few: np.ndarray, goes: bool, weight: float
+    ) -> tuple[np.ndarray, int, np.ndarray]:
+        """Invert the Gram matrix of the rest and the others.
+
+        Parameters
+        ----------
+        few : ndarray of shape (n_few, n_axes)
+            The samples to do without, or the rest.
+        goes : bool
+            Whether they are those to do without.
+        weight : float
+            Weight of each of the rest.
+
+        Returns
+        -------
+        base : ndarray of shape (n_axes,)
+        sign : int
+        half : ndarray of shape (at most n_axes, n_axes)
+            The inverse is ``diag(base) + sign * half.T @ half``.
+        """
+        unit = np.ones_like(self.gram)
+        if len(few) >= len(unit):
+            inner = np.diag(self.gram) - few.T @ few if goes else few.T @ few
+            return 0 * unit, 1, _inverse_factor(np.diag(unit) + weight * inner)
+        base = 1 / (1 + weight * self.gram) if goes else unit
+        if not len(few):
+            return base, 1, few
+        # The matrix inversion lemma (Woodbury).
+        sign, scaled = (1, few * base) if goes else (-1, few)
+        inner = -sign * (scaled @ few.T)
+        inner.flat[:: len(few) + 1] += 1 / weight
+        return base, sign, dtrtrs(_factor(inner), scaled, lower=True)[0]
 
 
-def halves(
-    gram: np.ndarray, target: np.ndarray, points: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``inv(L) @ target`` and ``inv(L) @ points.T``, ``L`` the Cholesky factor of ``gram``.
+def _alone(scores: np.ndarray, leverage: np.ndarray, own: tuple[Any, Any]) -> np.ndarray:
+    """Turn what a ridge says of samples into what it would say without each, in place."""
+    scores[own] -= leverage
+    scores /= np.maximum(1 - leverage, 1e-3)[:, None]
+    return scores
 
-    LAPACK is called directly: on matrices this small, checks would take longer than the solves.
-    """
-    size, n_targets = target.shape
-    many = len(points) > _MANY * size  # then one inverse and products are faster than many solves
-    factor, failed = dpotrf(gram, lower=True, overwrite_a=True, clean=many)
+
+def _factor(gram: np.ndarray) -> np.ndarray:
+    """Return the Cholesky factor, lower, of a matrix."""
+    factor, failed = dpotrf(gram, lower=True, clean=True)
     if failed:
         raise np.linalg.LinAlgError(f"Gram matrix is not positive definite (dpotrf: {failed}).")
-    if many:
-        inverse = dtrtri(factor, lower=True, overwrite_c=True)[0]
-        return inverse @ target, (points @ inverse.T).T
-    both = dtrtrs(factor, np.concatenate([target, points.T], axis=1), lower=True)[0]
-    return both[:, :n_targets], both[:, n_targets:]
+    return factor
+
+
+def _inverse_factor(gram: np.ndarray) -> np.ndarray:
+    """Return the inverse of the Cholesky factor of a matrix."""
+    inverse: np.ndarray = dtrtri(_factor(gram), lower=True, overwrite_c=True)[0]
+    return inverse

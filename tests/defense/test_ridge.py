@@ -4,42 +4,50 @@ from threading import Barrier
 import numpy as np
 import pytest
 
-from robust_ts.defense.ridge import LeaveGroupOut, _OneClass, halves, kernel_map
+from robust_ts.defense.ridge import LeaveGroupOut, _OneClass, kernel_map
 
 
-def test_leave_group_out_equals_training_without_the_group() -> None:
+def by_training_again(
+    features: np.ndarray, labels: np.ndarray, strength: float, label: int, group: np.ndarray
+) -> np.ndarray:
+    """Score samples of a class by classifiers that were fitted without the group, and each other
+    sample without itself, at the weight that it has without the group alone."""
+    n, n_classes = len(labels), labels.max() + 1
+    counts = np.bincount(labels)
+    counts[label] -= len(group)
+    weights = n / (n_classes * np.maximum(counts, 1))[labels]
+    own = np.flatnonzero(labels == label)
+    scores = np.empty((len(own), n_classes))
+    for i, sample in enumerate(own):
+        left_out = group if sample in group else np.append(group, sample)
+        rest = np.setdiff1d(np.arange(n), left_out)
+        P, Y = features[rest], np.eye(n_classes)[labels[rest]]
+        weighted = (P * weights[rest][:, None]).T
+        gram = weighted @ P + strength * n / 10 * np.eye(features.shape[1])
+        scores[i] = features[sample] @ np.linalg.solve(gram, weighted @ Y)
+    return scores
+
+
+@pytest.mark.parametrize("size", [0, 1, 4, 8, 12, 18, 20])
+@pytest.mark.parametrize("n_features", [4, 6, 30])  # samples of a class: many, more, and fewer
+def test_leave_group_out_equals_training_without_the_group(n_features: int, size: int) -> None:
     rng = np.random.default_rng(0)
-    features, labels = rng.normal(size=(30, 6)), np.arange(30) % 3
-    group = np.array([0, 3, 9])
-    model = LeaveGroupOut(features, labels, 3, 0.1)
-    rest = np.setdiff1d(np.arange(30), group)
-    weights = 30 / (3 * np.bincount(labels[rest]))[labels[rest]]
-    P = features[rest]
-    gram = (P * weights[:, None]).T @ P + 0.1 * 30 / 10 * np.eye(6)
-    beta = np.linalg.solve(gram, (P * weights[:, None]).T @ np.eye(3)[labels[rest]])
-    inside = np.isin(model.rows[0], group)
-    np.testing.assert_allclose(model.scores(0, group)[inside], features[group] @ beta, atol=1e-10)
+    labels = np.arange(60) % 3
+    features = rng.normal(size=(60, n_features)) + 0.5 * np.eye(3, n_features)[labels]
+    group = np.sort(rng.choice(np.flatnonzero(labels == 1), size, replace=False))
+    scores = LeaveGroupOut(features, labels, 3, 0.1).scores(1, group)
+    assert scores.dtype == float
+    expected = by_training_again(features, labels, 0.1, 1, group)
+    np.testing.assert_allclose(scores, expected, atol=1e-4 if n_features == 4 else 1e-12)
 
 
 def test_leave_one_out_equals_training_without_the_sample() -> None:
     rng = np.random.default_rng(1)
     features, labels = rng.normal(size=(30, 6)), np.arange(30) % 3
-    model = LeaveGroupOut(features, labels, 3, 0.1)
-    alone = model.scores(1, np.array([], dtype=int))[0]
-    weights = np.delete(np.ones(30), 1)  # equal classes: all weights are one before the sample goes
-    P, Y = np.delete(features, 1, axis=0), np.delete(np.eye(3)[labels], 1, axis=0)
-    gram = (P * weights[:, None]).T @ P + 0.1 * 30 / 10 * np.eye(6)
-    np.testing.assert_allclose(alone, features[1] @ np.linalg.solve(gram, P.T @ Y), atol=1e-10)
-
-
-@pytest.mark.parametrize("n_points", [3, 50])  # as many solves as points, or one inverse
-def test_halves_are_solved_for_few_and_for_many_points(n_points: int) -> None:
-    rng = np.random.default_rng(3)
-    root, target, points = (rng.normal(size=s) for s in ((5, 5), (5, 2), (n_points, 5)))
-    gram = root @ root.T + np.eye(5)
-    solved, white = halves(gram.copy(), target, points)
-    np.testing.assert_allclose(white.T @ solved, points @ np.linalg.solve(gram, target))
-    np.testing.assert_allclose(white.T @ white, points @ np.linalg.solve(gram, points.T))
+    alone = LeaveGroupOut(features, labels, 3, 0.1).leave_one_out()
+    for label in range(3):
+        expected = by_training_again(features, labels, 0.1, label, np.array([], dtype=int))
+        np.testing.assert_allclose(alone[labels == label], expected, atol=1e-12)
 
 
 def test_kernel_map_reproduces_the_kernel_where_all_samples_are_landmarks() -> None:
@@ -77,7 +85,6 @@ def test_threads_that_ask_about_different_classes_do_not_disturb_each_other(
         return _OneClass(*args)
 
     monkeypatch.setattr("robust_ts.defense.ridge._OneClass", together)
-    monkeypatch.setattr(_OneClass, "reduced", lambda own: own)
 
     def ask(label: int) -> np.ndarray:
         model.scores(label, groups[label])
