@@ -146,9 +146,26 @@ def check_prediction_input(
 
 
 def is_padded(X: np.ndarray) -> bool:
-    """Whether some of the validated series ``(n, c, t)`` are shorter and end in steps of NaN."""
+    """Whether some of the validated series ``(n, c, t)`` are shorter, with NaN at one end."""
     # Nothing in a file is padded: where it has NaN, it was refused.
-    return not is_on_disk(X) and bool(np.isnan(X[:, 0, ..., -1]).any())
+    return not is_on_disk(X) and bool(np.isnan(X[:, 0, ..., [0, -1]]).any())
+
+
+def moved_to_end(X: np.ndarray) -> np.ndarray:
+    """Move padded series ``(n, c, t)`` to the end of their arrays, so that they end together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from robust_ts.inputs import moved_to_end
+    >>> moved_to_end(np.array([[[1.0, 2.0, np.nan]], [[3.0, 4.0, 5.0]]]))[:, 0]
+    array([[nan,  1.,  2.],
+           [ 3.,  4.,  5.]])
+    """
+    n_timesteps = X.shape[2]
+    missing = n_timesteps - (~np.isnan(X[:, 0])).sum(axis=1)
+    places = (np.arange(n_timesteps) - missing[:, None]) % n_timesteps
+    return np.take_along_axis(X, places[:, None], axis=2)
 
 
 def channel_statistics(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -196,11 +213,13 @@ def stretch_padded(X: np.ndarray) -> np.ndarray:
     if not is_padded(X):
         return X
     n_timesteps = X.shape[2]
-    last = (~np.isnan(X[:, 0])).sum(axis=1) - 1
-    position = last[:, None] * np.linspace(0, 1, n_timesteps)
+    real = ~np.isnan(X[:, 0])
+    first = real.argmax(axis=1)[:, None]
+    last = first + real.sum(axis=1)[:, None] - 1
+    position = first + (last - first) * np.linspace(0, 1, n_timesteps)
     low = np.floor(position).astype(np.int64)
     share = (position - low)[:, None].astype(X.dtype)
-    high = np.minimum(low + 1, last[:, None])
+    high = np.minimum(low + 1, last)
     before = np.take_along_axis(X, low[:, None], axis=2)
     return before * (1 - share) + np.take_along_axis(X, high[:, None], axis=2) * share
 

@@ -8,7 +8,14 @@ import torch
 from torch import nn
 
 from robust_ts import NeuralClassifier, chunks
-from robust_ts.inputs import channel_statistics, check_training_set, standardize, stretch_padded
+from robust_ts.inputs import (
+    channel_statistics,
+    check_training_set,
+    is_padded,
+    moved_to_end,
+    standardize,
+    stretch_padded,
+)
 
 N, C, T = 24, 2, 12
 
@@ -365,6 +372,19 @@ def test_series_are_stretched_to_one_length(data):
         expected = [np.interp(steps, np.arange(given.shape[1]), channel) for channel in given]
         np.testing.assert_allclose(row, expected, atol=1e-5)
     assert stretch_padded(X) is X
+
+
+def test_series_moved_to_the_end_of_their_arrays_are_the_same_series(data):
+    series = cut(data[0], 1 + np.arange(N) % T)
+    padded = check_training_set(classifier(), series, data[1]).X
+    moved = moved_to_end(padded)
+    for given, row in zip(series, moved, strict=True):
+        n_missing = row.shape[1] - given.shape[1]
+        assert np.isnan(row[:, :n_missing]).all()
+        np.testing.assert_array_equal(row[:, n_missing:], given)
+    assert is_padded(padded)
+    assert is_padded(moved)
+    np.testing.assert_array_equal(stretch_padded(moved), stretch_padded(padded))
 
 
 def test_channel_statistics():

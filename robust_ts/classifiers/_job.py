@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from robust_ts.defense.constants import DefenseConstants
-from robust_ts.inputs import TrainingSet
+from robust_ts.inputs import TrainingSet, is_padded, moved_to_end
 from robust_ts.networks import NetworkSpec
 from robust_ts.training import (
     Augment,
@@ -67,6 +67,17 @@ class FitJob:
         epochs = min(main.epochs, max(1, round(share * usual.epochs)))
         schedule = replace(main, epochs=epochs)
         return replace(self, spec=spec, schedule=schedule, team=Team())
+
+    def ways(self) -> "list[FitJob]":
+        """Give the same job with series of unequal length beginning, and ending, together.
+
+        Networks that know a mask say the same of both. What is at the end of every series is in one
+        place of the array in the second only, and patterns are asked about place by place.
+        """
+        if not is_padded(self.data.X):
+            return [self]
+        X = moved_to_end(self.data.X)
+        return [self, replace(self, data=replace(self.data, X=X), X=Samples(X, self.device))]
 
     def trainer(
         self,

@@ -101,7 +101,8 @@ class E2ABLClassifier(BaseNeuralClassifier):
         trap, records = _train_trap(job, seeds[1], ledger, constants)
         # On one process, for all: so it does not matter how many there are.
         found, proposals, scouted = job.team.first(lambda: self._scout(job, seeds, ledger))
-        trainer, recovery = _train_main(job, seeds[0], found, ledger, constants)
+        way = job.ways()[found.way] if found else job
+        trainer, recovery = _train_main(way, seeds[0], found, ledger, constants)
         confirmed = found.confirmed if found else ()
         self.ledger_ = ledger
         self.report_ = _report(job, trainer, proposals, constants, confirmed, recovery)
@@ -112,7 +113,7 @@ class E2ABLClassifier(BaseNeuralClassifier):
         self, job: FitJob, seeds: list[int], ledger: Ledger
     ) -> tuple["_Found | None", Sequence[Proposal], list[dict[str, Any]]]:
         """Look for poison with the scout; return what is found, all proposals, and the history."""
-        constants, records, lesson = self._constants, [], None
+        constants, records, lesson, way = self._constants, [], None, 0
         on_all = job.of_scout(constants)
         without = job.of_scout(constants, constants.verify_share)
         if self.isolation == "groups":
@@ -127,14 +128,20 @@ class E2ABLClassifier(BaseNeuralClassifier):
                 records += more
                 if found:
                     return found, proposals, records
-            lesson = Lesson.of(on_all, taught, proposals, seeds[2], constants)
-            suspects = lesson.suspects(constants)
+            ways = on_all.ways()
+            lessons = [
+                Lesson.of(w, taught.about(w.X), proposals, seeds[2], constants) for w in ways
+            ]
+            alarming = [one.suspects(constants) for one in lessons]
+            way = int(np.argmax([max((p.score for p in some), default=0.0) for some in alarming]))
+            lesson, suspects, without = lessons[way], alarming[way], without.ways()[way]
         else:
             proposals = low_loss_groups(ledger.losses("auxiliary")[-1], job.data.y, constants)
             suspects = proposals
         if not suspects:
             return None, proposals, records
         found, scout = _asked_without(without, seeds[0], suspects, lesson, constants)
+        found = replace(found, way=way) if found else None
         return found, proposals, records + scout.records
 
     def _main_network(self) -> nn.Module:
@@ -165,10 +172,13 @@ class _Found:
         One group a class, each with all that belongs to it, or one of many classes.
     suspect : ndarray of bool of shape (n_samples,)
         Their members, but for those that come back.
+    way : int
+        In which of the `FitJob.ways` patterns are asked about.
     """
 
     confirmed: Sequence[Proposal]
     suspect: np.ndarray
+    way: int = 0
 
 
 def _taught_all(job: FitJob, seed: int) -> Trainer:

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -212,6 +213,12 @@ class Trainer:
 
         rows = np.arange(len(self.X)) if rows is None else rows
         return self.team.answers(logits, rows)
+
+    def about(self, X: Samples) -> "Trainer":
+        """Give what asks the same network about other inputs of the same samples."""
+        other = copy(self)
+        other.X = X
+        return other
 
     def embed(self, rows: np.ndarray) -> np.ndarray:
         """Return what the last layer of the network as it is is given for training samples.

@@ -4,12 +4,14 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sktime.datasets import load_japanese_vowels
 from torch import nn
 
 from robust_ts import E2ABLClassifier, NeuralClassifier
+from robust_ts.classifiers._job import FitJob
 from tests.classifiers.test_contract import every_estimator, quick, small
 
 
@@ -24,6 +26,18 @@ def make_ragged(make_waves):
         return [x[:, :t] for x, t in zip(X, lengths, strict=True)], y
 
     return make
+
+
+def test_networks_say_the_same_of_series_that_end_together(make_ragged):
+    X, y = make_ragged()
+    for backbone in ("cnn", "inception", "resnet"):
+        clf = NeuralClassifier(backbone, epochs=1, random_state=0).fit(X, y)
+        begin, end = clf._prepare(X, y).ways()
+        with torch.no_grad():
+            answers = [clf.network_(torch.from_numpy(way.data.X)) for way in (begin, end)]
+        torch.testing.assert_close(*answers)
+    whole = np.stack([x[:, :12] for x in X])
+    assert len(quick(NeuralClassifier)._prepare(whole, y).ways()) == 1
 
 
 @every_estimator
@@ -121,13 +135,14 @@ def test_grid_search_over_a_list(cls, make_ragged):
 
 
 @pytest.mark.claim
-def test_a_patch_at_the_end_of_every_series_is_found_and_unlearned():
-    """The last tenth of each of 270 spoken vowels of 7 to 26 steps, wherever that is."""
+@pytest.mark.parametrize("seed", [1, 2, 5])
+def test_a_patch_at_the_end_of_every_series_is_found_and_unlearned(seed, monkeypatch):
+    """The last two of 7 to 26 steps of each of 270 spoken vowels, wherever they are."""
     frames, labels = load_japanese_vowels(split="train", return_type="df-list")
     frames_test, labels_test = load_japanese_vowels(split="test", return_type="df-list")
     X, X_test = ([f.to_numpy().T for f in part] for part in (frames, frames_test))
     y, mask = labels.copy(), np.zeros(len(X), bool)
-    mask[np.random.default_rng(0).choice(np.flatnonzero(y != "1"), 27, replace=False)] = True
+    mask[np.random.default_rng(seed).choice(np.flatnonzero(y != "1"), 27, replace=False)] = True
     y[mask] = "1"
 
     def stamp(series):
@@ -136,10 +151,10 @@ def test_a_patch_at_the_end_of_every_series_is_found_and_unlearned():
         return series
 
     poisoned = [stamp(x) if m else x for x, m in zip(X, mask, strict=True)]
+    settings = {"backbone_params": {"filters": (32, 32, 32)}, "epochs": 30, "learning_rate": 3e-3}
     scores = {}
     for cls in (NeuralClassifier, E2ABLClassifier):
-        clf = small(cls, backbone_params={"filters": (32, 32, 32)}, epochs=30, learning_rate=3e-3)
-        clf.fit(poisoned, y)
+        clf = small(cls, **settings).fit(poisoned, y)
         steered = clf.predict([stamp(x) for x in X_test])[labels_test != "1"] == "1"
         scores[cls] = clf.score(X_test, labels_test), steered.mean()
     assert scores[NeuralClassifier][1] > 0.9
@@ -147,6 +162,10 @@ def test_a_patch_at_the_end_of_every_series_is_found_and_unlearned():
     assert scores[E2ABLClassifier][0] > scores[NeuralClassifier][0] - 0.02
     assert clf.report_.is_poisoned[mask].mean() > 0.9
     assert clf.report_.is_poisoned[~mask].sum() == 0
+    # Asked about with the series beginning together alone, the pattern has no place.
+    monkeypatch.setattr(FitJob, "ways", lambda job: [job])
+    blind = small(E2ABLClassifier, **settings).fit(poisoned, y)
+    assert not blind.report_.is_poisoned.any()
 
 
 def test_refitting_on_one_length_forgets_the_others(make_ragged, make_waves):
