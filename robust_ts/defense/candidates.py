@@ -13,19 +13,23 @@ def candidates(
     label: int,
     starts: Sequence[np.ndarray],
     constants: DefenseConstants,
+    *,
+    each_view: bool = True,
 ) -> list[np.ndarray]:
     """Return the groups at which "contradicted by the rest" comes to rest.
 
     Parameters
     ----------
     witnesses : Witnesses
-        One classifier a view and ridge strength; they are asked one by one and all together.
+        One classifier a view and ridge strength; those of a strength are asked all together.
     label : int
         The class.
     starts : sequence of ndarray of int
         Starting groups; the empty one is plain leave-one-out.
     constants : DefenseConstants
         Constants of the method.
+    each_view : bool, default=True
+        Whether each view is asked alone as well.
 
     Returns
     -------
@@ -39,7 +43,7 @@ def candidates(
     n_samples = witnesses.alone.shape[1]
     largest = largest_group(len(rows), n_samples, constants)
     for level in witnesses.models:
-        for views in [[v] for v in every] + [every]:
+        for views in [*([v] for v in every if each_view), every]:
             known: dict[bytes, np.ndarray] = {}  # one step from each group, computed once
             for start in starts:
                 group = start

@@ -95,7 +95,8 @@ def propose(
             side = two_means(points[rows])
             starts += [rows[side], rows[~side]]
         judge = Judge(witnesses, column, features.values, constants, seed)
-        groups = candidates(witnesses, column, starts, constants)
+        # With two classes most of what rests in a single view is a kind of its class.
+        groups = candidates(witnesses, column, starts, constants, each_view=n_classes > 2)
         best = judge.best_of(groups)
         starts_in_common.extend(judge.most_contradicted(groups))
         copies = [judge.weigh(c.members, c.n_values) for c in copied[label]]

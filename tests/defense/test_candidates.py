@@ -25,3 +25,19 @@ def test_one_of_the_candidates_is_the_poisoned_group_and_none_is_there_twice() -
     pairs = [(a, b) for i, a in enumerate(found) for b in found[:i]]
     alike = [len(np.intersect1d(a, b)) / len(np.union1d(a, b)) for a, b in pairs]
     assert max(alike, default=0) <= CONSTANTS.same_group
+
+
+def test_views_are_asked_together_and_each_alone_only_where_that_is_wanted() -> None:
+    X, y, _ = poisoned_series()
+    maps = [kernel_map(part.reshape(len(X), -1).astype(float), 64) for part in (X, X[..., :20])]
+    witnesses = Witnesses.of(maps, y, N_CLASSES, CONSTANTS)
+    empty = [np.array([], dtype=int)]
+    every, together = (
+        {g.tobytes() for g in candidates(witnesses, 0, empty, CONSTANTS, each_view=each)}
+        for each in (True, False)
+    )
+    assert together < every
+    one = Witnesses.of(maps[:1], y, N_CLASSES, CONSTANTS)
+    alone = {g.tobytes() for g in candidates(one, 0, empty, CONSTANTS, each_view=False)}
+    assert alone - together
+    assert alone <= every

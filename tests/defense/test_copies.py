@@ -77,7 +77,7 @@ def test_copies_that_are_found_otherwise_as_well_are_still_copies(monkeypatch) -
     group = np.flatnonzero(mask)
     X[group, 0, 20:24] = np.float32(0.3)
 
-    def exact(witnesses, label, *rest):
+    def exact(witnesses, label, *rest, **options):
         return [group] if np.isin(group, witnesses.models[0][0].rows[label]).all() else []
 
     monkeypatch.setattr("robust_ts.defense.propose.candidates", exact)

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from robust_ts.defense.candidates import candidates
 from robust_ts.defense.propose import (
     least_to_alarm,
     members_of,
@@ -83,7 +84,7 @@ def test_with_two_classes_what_owes_its_label_is_asked_until_it_rests(
     poison, labels = np.flatnonzero(mask), np.minimum(y, n_classes - 1)
     learned = Clearing(mask)
 
-    def some(witnesses, label, *rest):
+    def some(witnesses, label, *rest, **options):
         return [poison[:4]] if np.isin(poison, np.flatnonzero(labels == 0)).all() else []
 
     # Neither witnesses nor the embedding know the group.
@@ -146,3 +147,19 @@ def test_a_group_is_compared_with_all_but_the_likeliest_group_of_each_class() ->
     assert np.flatnonzero(~unsuspected(proposals[::-1], 8, 3)).tolist() == [1, 2, 5]
     # Half of the other of two classes is no group to be left out.
     assert unsuspected(proposals, 8, 2).all()
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_with_two_classes_views_are_not_asked_alone(
+    n_classes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, y, _ = poisoned_series()
+    asked = []
+
+    def spy(*args, each_view):
+        asked.append(each_view)
+        return candidates(*args, each_view=each_view)
+
+    monkeypatch.setattr("robust_ts.defense.propose.candidates", spy)
+    propose(feature_views(X), np.minimum(y, n_classes - 1), n_classes, CONSTANTS)
+    assert set(asked) == {n_classes > 2}
