@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg.lapack import dpotrf, dtrtri, dtrtrs
 
 _MANY = 4  # samples of a class, over the features
-_KEPT = 16  # classes of a model in memory, so that asking all in turn costs little
+_KEPT = 16  # classes of a model in memory, so that asking all in turn costs little; of many, one
 
 
 def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -157,11 +157,13 @@ class LeaveGroupOut:
         """Give what scores of one class need; kept for the next group of it, or of others."""
         kept: dict[int, _OneClass] = self._kept.__dict__.setdefault("classes", {})
         if label not in kept:
-            while len(kept) >= _KEPT:
-                kept.pop(next(iter(kept)))
             others = self._total - self._weights[label] * self._grams[label]
             points, target = self.features[self.rows[label]], self._sums * self._weights
-            kept[label] = _OneClass(points, target, others)
+            is_many = len(points) > _MANY * len(others)
+            while len(kept) >= (1 if is_many else _KEPT):
+                kept.pop(next(iter(kept)))
+            # Half the memory and time for many samples, of which no small product is inverted.
+            kept[label] = _OneClass(points, target, others, np.float32 if is_many else np.float64)
         return kept[label]
 
 
@@ -179,19 +181,25 @@ class _OneClass:
         Weighted sums of the features of each class.
     others : ndarray of shape (n_features, n_features)
         Ridge, and the weighted Gram matrices of the other classes.
+    dtype : data-type, default=float64
+        Of what is kept of the samples, and of products with all of them.
     """
 
-    def __init__(self, points: np.ndarray, target: np.ndarray, others: np.ndarray) -> None:
+    def __init__(
+        self,
+        points: np.ndarray,
+        target: np.ndarray,
+        others: np.ndarray,
+        dtype: type[np.floating] = np.float64,
+    ) -> None:
         # LAPACK is called directly: on matrices this small, checks take longer than the solves.
         both = np.concatenate([points.T, target], axis=1)
         turned = dtrtrs(_factor(others), both, lower=True)[0]
         left, spread, axes = np.linalg.svd(turned[:, : len(points)].T, full_matrices=False)
-        self.points, self.gram = left * spread, spread**2
-        self.target, self.total = axes @ turned[:, len(points) :], self.points.sum(axis=0)
-        # Products with many samples in single precision: twice as fast, and nothing is inverted.
-        is_many = len(points) > _MANY * len(others)
-        self._many = self.points.astype(np.float32) if is_many else self.points
-        self._squares = self._many**2
+        points = left * spread
+        self.points, self.total = points.astype(dtype, copy=False), points.sum(axis=0)
+        self.squares = self.points**2
+        self.target, self.gram = axes @ turned[:, len(left) :], spread**2
 
     def fitted(
         self, label: int, inside: np.ndarray, weight: float
@@ -215,17 +223,17 @@ class _OneClass:
         """
         goes = 2 * inside.sum() <= len(inside)
         few = self.points[inside if goes else ~inside]
-        total = few.sum(axis=0)
+        total = few.sum(axis=0, dtype=float)
         target = self.target.copy()
         target[:, label] = weight * (self.total - total if goes else total)
         base, sign, half = self._inverse(few, goes, weight)
         solved = base[:, None] * target + sign * (half.T @ (half @ target))
-        kind = self._many.dtype
-        base, half, solved = (part.astype(kind, copy=False) for part in (base, half, solved))
-        halves = self._many @ half.T
-        leverage = self._squares @ base + sign * np.einsum("ij,ij->i", halves, halves)
-        scores = self._many @ solved
-        return scores.astype(float, copy=False), weight * leverage.astype(float, copy=False)
+        points = self.points
+        base, half, solved = (p.astype(points.dtype, copy=False) for p in (base, half, solved))
+        halves = points @ half.T
+        leverage = self.squares @ base + sign * np.einsum("ij,ij->i", halves, halves)
+        scores = (points @ solved).astype(float, copy=False)
+        return scores, weight * leverage.astype(float, copy=False)
 
     def _inverse(
         self, few: np.ndarray, goes: bool, weight: float
@@ -250,9 +258,11 @@ class _OneClass:
         """
         unit = np.ones_like(self.gram)
         if len(few) >= len(unit):
-            inner = np.diag(self.gram) - few.T @ few if goes else few.T @ few
+            own = (few.T @ few).astype(float, copy=False)
+            inner = np.diag(self.gram) - own if goes else own
             return 0 * unit, 1, _inverse_factor(np.diag(unit) + weight * inner)
         base = 1 / (1 + weight * self.gram) if goes else unit
+        few = few.astype(float, copy=False)
         if not len(few):
             return base, 1, few
         # The matrix inversion lemma (Woodbury).

@@ -106,3 +106,14 @@ def test_scores_do_not_depend_on_which_classes_were_asked_before(size: int) -> N
         group = np.flatnonzero(labels == label)[:2]
         alone = LeaveGroupOut(features, labels, n_classes, 0.1).scores(label, group)
         np.testing.assert_array_equal(model.scores(label, group), alone)
+
+
+@pytest.mark.parametrize(("size", "n_kept", "dtype"), [(20, 1, np.float32), (10, 3, np.float64)])
+def test_what_is_kept_of_large_classes_is_bounded(
+    size: int, n_kept: int, dtype: type[np.floating]
+) -> None:
+    rng, labels = np.random.default_rng(6), np.arange(3 * size) % 3
+    model = LeaveGroupOut(rng.normal(size=(len(labels), 4)), labels, 3, 0.1)
+    for label in range(3):
+        assert model._of_class(label).points.dtype == dtype
+    assert len(model._kept.classes) == n_kept
