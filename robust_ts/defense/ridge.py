@@ -8,7 +8,8 @@ import numpy as np
 from scipy.linalg.lapack import dpotrf, dtrtri, dtrtrs
 
 _MANY = 4  # samples of a class, over the features
-_KEPT = 16  # classes of a model in memory, so that asking all in turn costs little; of many, one
+_KEPT = 16  # classes of a model in memory, so that asking all in turn costs little
+_KEPT_SAMPLES = 8192  # of these classes together, but for the last one: bounds memory
 
 
 def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -157,13 +158,18 @@ class LeaveGroupOut:
         """Give what scores of one class need; kept for the next group of it, or of others."""
         kept: dict[int, _OneClass] = self._kept.__dict__.setdefault("classes", {})
         if label not in kept:
-            others = self._total - self._weights[label] * self._grams[label]
-            points, target = self.features[self.rows[label]], self._sums * self._weights
-            is_many = len(points) > _MANY * len(others)
-            while len(kept) >= (1 if is_many else _KEPT):
+            gram, points = self._grams[label], self.features[self.rows[label]]
+            target, others = self._sums * self._weights, self._total - self._weights[label] * gram
+            is_many = len(points) > _MANY * len(gram)
+            made = (_OneClass.of_many if is_many else _OneClass.of_few)(
+                points, gram, target, others
+            )
+            while kept and not (
+                len(kept) < _KEPT
+                and sum(len(own.points) for own in kept.values()) + len(points) <= _KEPT_SAMPLES
+            ):
                 kept.pop(next(iter(kept)))
-            # Half the memory and time for many samples, of which no small product is inverted.
-            kept[label] = _OneClass(points, target, others, np.float32 if is_many else np.float64)
+            kept[label] = made
         return kept[label]
 
 
@@ -175,31 +181,48 @@ class _OneClass:
 
     Parameters
     ----------
-    points : ndarray of shape (n_of_class, n_features)
-        Features of the samples.
-    target : ndarray of shape (n_features, n_classes)
+    points : ndarray of shape (n_of_class, n_axes)
+        The samples along these axes.
+    gram : ndarray of shape (n_axes,)
+        Diagonal of the Gram matrix of the class.
+    target : ndarray of shape (n_axes, n_classes)
         Weighted sums of the features of each class.
-    others : ndarray of shape (n_features, n_features)
-        Ridge, and the weighted Gram matrices of the other classes.
-    dtype : data-type, default=float64
-        Of what is kept of the samples, and of products with all of them.
     """
 
-    def __init__(
-        self,
-        points: np.ndarray,
-        target: np.ndarray,
-        others: np.ndarray,
-        dtype: type[np.floating] = np.float64,
-    ) -> None:
+    def __init__(self, points: np.ndarray, gram: np.ndarray, target: np.ndarray) -> None:
+        self.points, self.gram, self.target = points, gram, target
+        self.squares, self.total = points**2, points.sum(axis=0, dtype=float)
+
+    @classmethod
+    def of_few(
+        cls, points: np.ndarray, gram: np.ndarray, target: np.ndarray, others: np.ndarray
+    ) -> "_OneClass":
+        """Find the axes: no more than samples.
+
+        Parameters
+        ----------
+        points : ndarray of shape (n_of_class, n_features)
+            Features of the samples.
+        gram, others : ndarray of shape (n_features, n_features)
+            Their Gram matrix; and the ridge and the weighted Gram matrices of the other classes.
+        target : ndarray of shape (n_features, n_classes)
+            Weighted sums of the features of each class.
+        """
         # LAPACK is called directly: on matrices this small, checks take longer than the solves.
         both = np.concatenate([points.T, target], axis=1)
         turned = dtrtrs(_factor(others), both, lower=True)[0]
         left, spread, axes = np.linalg.svd(turned[:, : len(points)].T, full_matrices=False)
-        points = left * spread
-        self.points, self.total = points.astype(dtype, copy=False), points.sum(axis=0)
-        self.squares = self.points**2
-        self.target, self.gram = axes @ turned[:, len(left) :], spread**2
+        return cls(left * spread, spread**2, axes @ turned[:, len(points) :])
+
+    @classmethod
+    def of_many(
+        cls, points: np.ndarray, gram: np.ndarray, target: np.ndarray, others: np.ndarray
+    ) -> "_OneClass":
+        """Find them by the Gram matrix alone: the samples in single precision, in half the time."""
+        inverse = _inverse_factor(others)
+        spread, axes = np.linalg.eigh(inverse @ gram @ inverse.T)
+        turned = points.astype(np.float32) @ (inverse.T @ axes).astype(np.float32)
+        return cls(turned, np.maximum(spread, 0.0), axes.T @ (inverse @ target))
 
     def fitted(
         self, label: int, inside: np.ndarray, weight: float

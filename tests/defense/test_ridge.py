@@ -82,9 +82,10 @@ def test_threads_that_ask_about_different_classes_do_not_disturb_each_other(
 
     def together(*args: np.ndarray) -> _OneClass:  # all three prepare their class at once
         every.wait()
-        return _OneClass(*args)
+        return made(*args)
 
-    monkeypatch.setattr("robust_ts.defense.ridge._OneClass", together)
+    made = _OneClass.of_few
+    monkeypatch.setattr(_OneClass, "of_few", together)
 
     def ask(label: int) -> np.ndarray:
         model.scores(label, groups[label])
@@ -108,12 +109,16 @@ def test_scores_do_not_depend_on_which_classes_were_asked_before(size: int) -> N
         np.testing.assert_array_equal(model.scores(label, group), alone)
 
 
-@pytest.mark.parametrize(("size", "n_kept", "dtype"), [(20, 1, np.float32), (10, 3, np.float64)])
-def test_what_is_kept_of_large_classes_is_bounded(
-    size: int, n_kept: int, dtype: type[np.floating]
+@pytest.mark.parametrize(("size", "dtype"), [(20, np.float32), (10, np.float64)])
+def test_what_is_kept_of_classes_is_bounded(
+    size: int, dtype: type[np.floating], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("robust_ts.defense.ridge._KEPT_SAMPLES", 2 * size)
     rng, labels = np.random.default_rng(6), np.arange(3 * size) % 3
     model = LeaveGroupOut(rng.normal(size=(len(labels), 4)), labels, 3, 0.1)
     for label in range(3):
         assert model._of_class(label).points.dtype == dtype
-    assert len(model._kept.classes) == n_kept
+    assert list(model._kept.classes) == [1, 2]
+    monkeypatch.setattr("robust_ts.defense.ridge._KEPT_SAMPLES", size - 1)
+    model._of_class(0)
+    assert list(model._kept.classes) == [0]
