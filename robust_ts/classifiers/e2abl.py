@@ -100,8 +100,9 @@ class E2ABLClassifier(BaseNeuralClassifier):
         ledger = Ledger(job.data.y)
         trap, records = _train_trap(job, seeds[1], ledger, constants)
         # On one process, for all: so it does not matter how many there are.
-        found, proposals, scouted = job.team.first(lambda: self._scout(job, seeds, ledger))
-        way = job.ways()[found.way] if found else job
+        ways = job.ways()
+        found, proposals, scouted = job.team.first(lambda: self._scout(ways, seeds, ledger))
+        way = ways[found.way if found else 0]
         trainer, recovery = _train_main(way, seeds[0], found, ledger, constants)
         confirmed = found.confirmed if found else ()
         self.ledger_ = ledger
@@ -110,10 +111,11 @@ class E2ABLClassifier(BaseNeuralClassifier):
         return TwoHeadNetwork(trainer.network, trap), history
 
     def _scout(
-        self, job: FitJob, seeds: list[int], ledger: Ledger
+        self, ways: Sequence[FitJob], seeds: list[int], ledger: Ledger
     ) -> tuple["_Found | None", Sequence[Proposal], list[dict[str, Any]]]:
         """Look for poison with the scout; return what is found, all proposals, and the history."""
         constants, records, lesson, way = self._constants, [], None, 0
+        job = ways[0]
         on_all = job.of_scout(constants)
         without = job.of_scout(constants, constants.verify_share)
         if self.isolation == "groups":
@@ -128,13 +130,14 @@ class E2ABLClassifier(BaseNeuralClassifier):
                 records += more
                 if found:
                     return found, proposals, records
-            ways = on_all.ways()
             lessons = [
-                Lesson.of(w, taught.about(w.X), proposals, seeds[2], constants) for w in ways
+                Lesson.of(w.of_scout(constants), taught.about(w.X), proposals, seeds[2], constants)
+                for w in ways
             ]
             alarming = [one.suspects(constants) for one in lessons]
             way = int(np.argmax([max((p.score for p in some), default=0.0) for some in alarming]))
-            lesson, suspects, without = lessons[way], alarming[way], without.ways()[way]
+            lesson, suspects = lessons[way], alarming[way]
+            without = ways[way].of_scout(constants, constants.verify_share)
         else:
             proposals = low_loss_groups(ledger.losses("auxiliary")[-1], job.data.y, constants)
             suspects = proposals

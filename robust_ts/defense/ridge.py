@@ -164,9 +164,9 @@ class LeaveGroupOut:
             made = (_OneClass.of_many if is_many else _OneClass.of_few)(
                 points, gram, target, others
             )
-            while kept and not (
-                len(kept) < _KEPT
-                and sum(len(own.points) for own in kept.values()) + len(points) <= _KEPT_SAMPLES
+            while kept and (
+                len(kept) >= _KEPT
+                or sum(len(k.points) for k in kept.values()) + len(points) > _KEPT_SAMPLES
             ):
                 kept.pop(next(iter(kept)))
             kept[label] = made

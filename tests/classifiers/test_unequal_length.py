@@ -135,8 +135,8 @@ def test_grid_search_over_a_list(cls, make_ragged):
 
 
 @pytest.mark.claim
-@pytest.mark.parametrize("seed", [1, 2, 5])
-def test_a_patch_at_the_end_of_every_series_is_found_and_unlearned(seed, monkeypatch):
+@pytest.mark.parametrize(("seed", "is_by_chance"), [(0, True), (1, False), (2, False), (5, False)])
+def test_a_patch_at_the_end_of_every_series_is_found_and_unlearned(seed, is_by_chance, monkeypatch):
     """The last two of 7 to 26 steps of each of 270 spoken vowels, wherever they are."""
     frames, labels = load_japanese_vowels(split="train", return_type="df-list")
     frames_test, labels_test = load_japanese_vowels(split="test", return_type="df-list")
@@ -162,6 +162,8 @@ def test_a_patch_at_the_end_of_every_series_is_found_and_unlearned(seed, monkeyp
     assert scores[E2ABLClassifier][0] > scores[NeuralClassifier][0] - 0.02
     assert clf.report_.is_poisoned[mask].mean() > 0.9
     assert clf.report_.is_poisoned[~mask].sum() == 0
+    if is_by_chance:
+        return
     # Asked about with the series beginning together alone, the pattern has no place.
     monkeypatch.setattr(FitJob, "ways", lambda job: [job])
     blind = small(E2ABLClassifier, **settings).fit(poisoned, y)
